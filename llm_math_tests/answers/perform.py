@@ -1,0 +1,179 @@
+"""The answer's side of the door: hand the inputs over, call, take the result back.
+
+Both rooms use this one module, so that an answer meets the same conditions in
+each; what differs is who may see the memory, and who holds the clock.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+from llm_math_tests.answers.door import Fact, Reply, Request
+from llm_math_tests.answers.raised import reply_of_exception
+from llm_math_tests.answers.time_limit import time_limit
+from llm_math_tests.answers.values import Bfloat16, Blocks, Given, Odd, Value, is_array, replica
+from llm_math_tests.tracks import Track
+
+
+def perform(
+    function: Callable[..., Any],
+    request: Request,
+    track: Track,
+    seconds: float,
+    source: str,
+    handed_already: bool = False,
+) -> Reply:
+    """Call ``function`` as the request says and describe what came back.
+
+    ``handed_already`` says that the arrays in the request are the answer's to
+    spoil (a worker's shared memory, which the trusted side reads again itself).
+    """
+    table = _Table(track, handed_already)
+    if request.on_accelerator and track.name == "torch" and track.device() is None:
+        return _on_the_fake_device(function, request, table, source)
+    table.on_accelerator = request.on_accelerator
+    args = [table.hand(value, str(i)) for i, value in enumerate(request.args)]
+    kwargs = {name: table.hand(value, name) for name, value in request.kwargs.items()}
+    measure = track.peak_memory() if request.measure_memory else nullcontext(lambda: None)
+    grads: tuple[Any, ...] = ()
+    peak = None
+    result = None
+    failed: Reply | None = None
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        started = time.perf_counter()
+        try:
+            with track.loading(), measure as read_peak, time_limit(seconds):
+                if request.cotangents is None:
+                    result = function(*args, **kwargs)
+                else:
+                    result, grads = track.vjp(function, args, kwargs, request.cotangents)
+                peak = read_peak()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            took = time.perf_counter() - started
+            failed = reply_of_exception(error, source, took, seconds)
+        took = time.perf_counter() - started
+    changed = () if handed_already else table.changed()
+    said = tuple(dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in heard))[:5]
+    if failed is not None:
+        return replace(failed, changed=changed, warnings=said)
+    facts: list[Fact] = []
+    value = table.take(result, facts)
+    taken_grads = tuple(None if g is None else table.take(g, []) for g in grads)
+    return Reply(
+        "returned",
+        value=value,
+        facts=tuple(facts),
+        grads=taken_grads,
+        changed=changed,
+        warnings=said,
+        seconds=took,
+        peak_bytes=peak,
+        proved_by="device" if request.on_accelerator and track.device() else "",
+    )
+
+
+class _Table:
+    """Hands values to an answer and takes its results; remembers what it handed."""
+
+    def __init__(self, track: Track, handed_already: bool) -> None:
+        self._track = track
+        self._handed_already = handed_already
+        self.on_accelerator = False
+        self._handed: list[tuple[str, Value, Any]] = []
+
+    def hand(self, value: Value, name: str) -> Any:
+        """Turn a neutral value into the track's own."""
+        if is_array(value):
+            own = value if self._handed_already or isinstance(value, Bfloat16) else replica(value)
+            handed = self._track.hand(own)
+            if self.on_accelerator:
+                handed = self._track.to_device(handed)
+            if not self._handed_already:
+                self._handed.append((name, value, handed))
+            return handed
+        if isinstance(value, Blocks):
+            return self._blocks(value, name)
+        if isinstance(value, Given):
+            return self._given(value)
+        if isinstance(value, (tuple, list)):
+            return type(value)(self.hand(item, name) for item in value)
+        if isinstance(value, dict):
+            return {key: self.hand(item, f"{name}[{key!r}]") for key, item in value.items()}
+        return value
+
+    def _blocks(self, blocks: Blocks, name: str) -> Iterator[Any]:
+        while (block := blocks.pull()) is not None:
+            yield self.hand(block, name)
+
+    def _given(self, given: Given) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            return self.hand(given(*(self.take(arg, []) for arg in args)), given.name)
+
+        call.__name__ = given.name
+        return call
+
+    def take(self, obj: Any, facts: list[Fact]) -> Value:
+        """Turn what an answer made into a neutral value, noting the facts of arrays."""
+        taken = self._track.take(obj)
+        if taken is not None:
+            facts.append(taken[1])
+            return taken[0]
+        if obj is None or type(obj) in (bool, int, float, str, bytes):
+            return obj
+        if type(obj) in (tuple, list):
+            return type(obj)(self.take(item, facts) for item in obj)
+        if type(obj) is dict:
+            return {str(key): self.take(item, facts) for key, item in obj.items()}
+        return _odd(obj)
+
+    def changed(self) -> tuple[str, ...]:
+        """The names of the inputs that do not hold their bytes any more."""
+        names = []
+        for name, before, handed in self._handed:
+            taken = self._track.take(handed)
+            if taken is None or _bytes(taken[0]) != _bytes(before):
+                names.append(name)
+        return tuple(dict.fromkeys(names))
+
+
+def _bytes(value: Value) -> bytes:
+    return value.to_bits().tobytes() if isinstance(value, Bfloat16) else value.tobytes()
+
+
+def _odd(obj: Any) -> Odd:
+    """Describe a result that is no array; never call what the answer's object defines."""
+    kind = type(obj)
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    looks = f"an object of type {name}"
+    dtype = getattr(obj, "dtype", None) if kind.__module__ in ("numpy", "torch", "cupy") else None
+    if dtype is not None:
+        looks = f"a {name} of dtype {dtype}"
+    return Odd(name, looks)
+
+
+def _on_the_fake_device(
+    function: Callable[..., Any], request: Request, table: _Table, source: str
+) -> Reply:
+    from llm_math_tests.tracks import fake_device
+
+    args = tuple(table.hand(value, str(i)) for i, value in enumerate(request.args))
+    kwargs = {name: table.hand(value, name) for name, value in request.kwargs.items()}
+    run = fake_device.fake_run(
+        function, args, kwargs, source=source, backward=request.cotangents is not None
+    )
+    return Reply(
+        "returned" if run.ok else "raised",
+        problem=run.problem or "",
+        line=run.line,
+        text=run.text or "",
+        notes=run.notes,
+        proved_by="fake",
+    )

@@ -1,0 +1,132 @@
+"""The worker process: loads answers, calls them, sends back what they returned.
+
+It is told a file and inputs, never what is expected. Its protocol runs over the
+pipes that were its standard input and output; what an answer prints goes to the
+standard error pipe instead.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from llm_math_tests.answers.door import Reply, Request, Where
+from llm_math_tests.answers.load import LoadedModule, load
+from llm_math_tests.answers.perform import perform
+from llm_math_tests.answers.shared_inputs import MappedInputs
+from llm_math_tests.answers.values import Value
+from llm_math_tests.answers.wire import Decoder, Encoder, read_frame, write_frame
+from llm_math_tests.tracks import track
+
+
+class Serving:
+    """Answers the trusted side's requests until the pipe closes."""
+
+    def __init__(self, requests: BinaryIO, replies: BinaryIO, inputs: MappedInputs) -> None:
+        self._requests = requests
+        self._replies = replies
+        self._inputs = inputs
+        self._modules: dict[Where, LoadedModule] = {}
+
+    def run(self) -> None:
+        """Serve until the other side is gone."""
+        while True:
+            try:
+                header, blobs = read_frame(self._requests)
+            except EOFError:
+                return
+            encoder = Encoder()
+            write_frame(self._replies, self._serve(header, blobs, encoder), encoder.blobs)
+
+    def _serve(
+        self, header: dict[str, Any], blobs: list[bytes], encoder: Encoder
+    ) -> dict[str, Any]:
+        where = Where(**{**header["where"], "path": Path(header["where"]["path"]),
+                         "root": Path(header["where"]["root"])})  # fmt: skip
+        if where not in self._modules:
+            self._modules[where] = load(where, track(where.track), header["load_seconds"])
+        module = self._modules[where]
+        if header["do"] == "load":
+            listing = module.listing()
+            return {
+                "functions": {
+                    name: [line, None if ps is None else [dataclasses.astuple(p) for p in ps]]
+                    for name, (line, ps) in listing.functions.items()
+                },
+                "failed": None if listing.failed is None else reply_tree(listing.failed, encoder),
+            }
+        decoder = Decoder(blobs, self._inputs.find, self._revive)
+        request = Request(
+            header["function"],
+            decoder.value(header["args"]),
+            decoder.value(header["kwargs"]),
+            decoder.value(header["cotangents"]),
+            header["on_accelerator"],
+            header["measure_memory"],
+        )
+        function = module.function(request.function)
+        if function is None:
+            missing = Reply("refused", problem=f"no function {request.function}")
+            return reply_tree(module.failed or missing, encoder)
+        reply = perform(
+            function, request, track(where.track), header["seconds"], str(where.path),
+            handed_already=True,
+        )  # fmt: skip
+        return reply_tree(reply, encoder)
+
+    def _revive(self, kind: str, number: int, name: str) -> Value:
+        from llm_math_tests.answers.values import Blocks, Given
+
+        def ask(*args: Value) -> Value:
+            encoder = Encoder()
+            tree = encoder.tree(tuple(args))
+            write_frame(
+                self._replies, {"need": kind, "id": number, "args": tree}, encoder.blobs
+            )
+            header, blobs = read_frame(self._requests)
+            return Decoder(blobs).value(header["value"])
+
+        if kind == "given":
+            return Given(name, ask)
+        blocks = Blocks(())
+        blocks.pull = ask  # type: ignore[method-assign]
+        return blocks
+
+
+def reply_tree(reply: Reply, encoder: Encoder) -> dict[str, Any]:
+    """A reply as JSON; the traceback stays here."""
+    return {
+        "ended": reply.ended,
+        "value": encoder.tree(reply.value),
+        "facts": [dataclasses.astuple(fact) for fact in reply.facts],
+        "grads": encoder.tree(reply.grads),
+        "changed": list(reply.changed),
+        "warnings": list(reply.warnings),
+        "seconds": reply.seconds,
+        "peak_bytes": reply.peak_bytes,
+        "problem": reply.problem,
+        "exception": reply.exception,
+        "line": reply.line,
+        "text": reply.text,
+        "notes": list(reply.notes),
+        "proved_by": reply.proved_by,
+    }
+
+
+def main(inputs: str) -> None:
+    """Take the pipes over and serve."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        for number in (0, 1):
+            msvcrt.setmode(number, os.O_BINARY)
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    Serving(requests, replies, MappedInputs(inputs)).run()

@@ -1,0 +1,89 @@
+"""Name what a student did: the known mistake whose outputs theirs equal, and no other's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from llm_math_tests import mistakes
+from llm_math_tests.answers.door import Reply, Request
+from llm_math_tests.answers.values import Bfloat16, Blocks, Value, arrays_in, dtype_name
+from llm_math_tests.checks.compare import agree
+from llm_math_tests.checks.truth import eps
+
+if TYPE_CHECKING:
+    from llm_math_tests.answers.answer import Answer
+    from llm_math_tests.exercise import Mistake
+
+_FLOATS = ("float64", "float32", "float16", "bfloat16")
+_SECONDS = 5.0
+_MOST_CALLS = 6
+"""Calls of a failed case that are compared: more would only cost time."""
+
+
+def what_they_did(answer: Answer) -> Mistake | None:
+    """The one mistake that explains every call of the failed case, None if not exactly one."""
+    asked = [
+        (request, reply)
+        for _, request, reply in answer.calls[-_MOST_CALLS:]
+        if _can_be_repeated(request, reply)
+    ]
+    if not asked:
+        return None
+    exercise = answer.exercise
+    right = mistakes.reference_answer(exercise)
+    if all(_same(reply, _repeat(right, request), request) for request, reply in asked):
+        return None
+    matching = [
+        mistake
+        for mistake in exercise.mistakes
+        if mistake.track == "numpy"
+        and all(
+            _same(reply, _repeat(mistakes.answer_with(exercise, mistake), request), request)
+            for request, reply in asked
+        )
+    ]
+    return matching[0] if len(matching) == 1 else None
+
+
+def _can_be_repeated(request: Request, reply: Reply) -> bool:
+    return (
+        request.cotangents is None
+        and not request.on_accelerator
+        and reply.ended in ("returned", "raised")
+        and not any(isinstance(a, Bfloat16) for a in arrays_in([request.args, request.kwargs]))
+    )
+
+
+def _repeat(answer: Answer, request: Request) -> Reply:
+    fresh = replace(
+        request,
+        args=tuple(_fresh(value) for value in request.args),
+        kwargs={name: _fresh(value) for name, value in request.kwargs.items()},
+        measure_memory=False,
+    )
+    return answer.room.call(answer.where, fresh, _SECONDS)
+
+
+def _fresh(value: Value) -> Value:
+    """An iterator is used up after one answer: the next gets its own."""
+    return Blocks(value.arrays) if isinstance(value, Blocks) else value
+
+
+def _same(first: Reply, second: Reply, request: Request) -> bool:
+    if first.ended != second.ended:
+        return False
+    if first.ended == "raised":
+        return first.exception == second.exception
+    arrays = arrays_in([request.args, request.kwargs, first.value, second.value])
+    dtypes = [dtype_name(array) for array in arrays]
+    coarsest = max((d for d in dtypes if d in _FLOATS), key=eps, default="float64")
+    return (
+        agree(first.value, second.value, coarsest)
+        and _dtypes(first) == _dtypes(second)
+        and bool(first.changed) == bool(second.changed)
+    )
+
+
+def _dtypes(reply: Reply) -> list[str]:
+    return [dtype_name(array) for array in arrays_in(reply.value)]

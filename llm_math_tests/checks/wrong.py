@@ -1,0 +1,44 @@
+"""How a check says that a promise was broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from llm_math_tests.answers.door import Reply
+
+
+@dataclass
+class Wrong(Exception):
+    """A broken promise: what was expected and what came, in words of the exercise."""
+
+    expected: str
+    got: str
+    allowed: str = ""
+    """The tolerance and where it comes from, for a difference in values."""
+    note: str = ""
+    """What to make of it, where the check itself knows."""
+
+    def __str__(self) -> str:
+        return f"expected {self.expected}, got {self.got}"
+
+
+@dataclass
+class AnswerEnded(Exception):
+    """The answer did not return: the reply says how it ended."""
+
+    reply: Reply
+    called: str = ""
+
+    def __str__(self) -> str:
+        return self.reply.problem
+
+
+@dataclass
+class NotRun(Exception):
+    """A check cannot be made on this machine; never a student's fault, never a pass."""
+
+    reason: str
+    notes: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return self.reason

@@ -1,0 +1,173 @@
+"""The words of the catalogue as frozen data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from llm_math_tests.answers.answer import Answer
+    from llm_math_tests.answers.values import Value
+
+Level = Literal["core", "stable", "contract"]
+LEVELS: tuple[Level, ...] = ("core", "stable", "contract")
+
+Verdict = Literal["passed", "wrong", "error", "not_started", "not_run"]
+VERDICTS: tuple[Verdict, ...] = ("passed", "wrong", "error", "not_started", "not_run")
+
+TRACKS = ("numpy", "torch", "cupy")
+
+Inputs = dict[str, Any]
+"""An exercise's arguments by name, in the order of its signature, as neutral values."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One situation that a check puts an answer in."""
+
+    name: str
+    make: Callable[[np.random.Generator], Inputs]
+    note: str = ""
+    """What is special about the inputs, for a message: ``scores around 1e4``."""
+    tracks: tuple[str, ...] = TRACKS
+    expects: Any = None
+    """What the check expects of this case in particular (as ``answer.case.expects``)."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise that every answer must keep."""
+
+    name: str
+    level: Level
+    promise: str
+    """The promise as a sentence: ``every row sums to 1``."""
+    run: Callable[[Answer, Inputs], None]
+    """Raises :class:`~llm_math_tests.checks.wrong.Wrong` if the answer breaks it."""
+    cases: tuple[Case, ...]
+    points: int = 1
+    tracks: tuple[str, ...] = TRACKS
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known wrong answer: an edit of the reference, and what a good teacher would say."""
+
+    name: str
+    sentence: str
+    """What the student did, continuing "you": ``divided by d, not by its root``."""
+    instead_of: str
+    they_write: str
+    also: tuple[tuple[str, str], ...] = ()
+    """Further edits that belong to the same mistake."""
+    track: str = "numpy"
+    """The reference that the edit is of."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A bad argument, which must raise ``ValueError`` naming the argument and the value."""
+
+    name: str
+    make: Callable[[np.random.Generator], Inputs]
+    argument: str
+    value: str
+    """Text that the message must contain, as the value is written."""
+    looks_at_values: bool = False
+    """Only asked for arrays on the CPU: looking at values would stop a GPU."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """One benchmark size."""
+
+    name: str
+    make: Callable[[np.random.Generator, str], Inputs]
+    """Inputs of a dtype."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a benchmark of an exercise runs, and the work it is."""
+
+    sizes: tuple[Size, ...]
+    moved_bytes: Callable[[Inputs], int]
+    """Bytes that any answer must read and write."""
+    operations: Callable[[Inputs], int]
+    """Floating-point operations of the formula."""
+    dtypes: tuple[str, ...] = ("float32",)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A function with a contract, in up to three tracks."""
+
+    name: str
+    topic: str
+    signature: str
+    """The contract's: ``softmax(logits, temperature=1.0, axis=-1)``."""
+    checks: tuple[Check, ...]
+    hints: tuple[str, ...]
+    mistakes: tuple[Mistake, ...]
+    bench: Bench | None = None
+    no_bench: str = ""
+    """Why there is nothing to time."""
+    tracks: tuple[str, ...] = TRACKS
+    makes_arrays: bool = False
+    """A maker of arrays: takes an optional ``device=None`` in torch and cupy."""
+    fewer: str = ""
+    """Why the entry has fewer mistakes or unusual answers than the others."""
+
+    @property
+    def points(self) -> int:
+        """Points of all checks, in the track that has the most."""
+        return max(self.points_in(track) for track in self.tracks)
+
+    def points_in(self, track: str) -> int:
+        """Points that a track's checks give."""
+        return sum(check.points for check in self.checks_in(track))
+
+    def checks_in(self, track: str) -> tuple[Check, ...]:
+        """The checks that apply in a track."""
+        return tuple(check for check in self.checks if track in check.tracks)
+
+    def check(self, name: str) -> Check:
+        """The check of that name."""
+        return next(check for check in self.checks if check.name == name)
+
+    def signature_in(self, track: str) -> str:
+        """The signature in a track."""
+        if self.makes_arrays and track != "numpy":
+            return self.signature[:-1] + ", device=None)"
+        return self.signature
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one case of one check; the record that everything else reports."""
+
+    exercise: str
+    topic: str
+    track: str
+    answer: str
+    """Whose answer: ``student``, ``reference`` or the folder's name."""
+    check: str
+    level: Level
+    case: str
+    verdict: Verdict
+    points: float
+    max_points: float
+    mistake: str = ""
+    """The name of the known mistake whose outputs the answer's equal."""
+    message: str = ""
+    seconds: float = 0.0
+    ended: str = "returned"
+    proved_by: str = "cpu"
+
+    def record(self) -> dict[str, Any]:
+        """The outcome as plain data."""
+        return dataclasses.asdict(self)

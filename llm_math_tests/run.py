@@ -1,0 +1,219 @@
+"""The one engine under pytest, the command line and the grader."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from llm_math_tests import tracks
+from llm_math_tests.answers.answer import Answer, Problem, call_in_words
+from llm_math_tests.answers.door import AnswerRoom, Where
+from llm_math_tests.checks.diagnosis import what_they_did
+from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
+from llm_math_tests.exercise import Case, Check, Exercise, Outcome, Verdict
+from llm_math_tests.wording import labelled
+
+DEFAULT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Whose answers are run: a folder with the layout of ``student/``, and its name."""
+
+    label: str
+    root: Path
+
+    def where(self, topic: str, track: str, text: str | None = None) -> Where:
+        """The file of a topic in a track."""
+        return Where(topic, track, self.root / topic / f"with_{track}.py", self.root, text)
+
+
+@dataclass
+class Engine:
+    """Runs checks on the answers of one solution, in one room."""
+
+    solution: Solution
+    room: AnswerRoom
+    seed: int = 0
+    seconds: float = DEFAULT_SECONDS
+    diagnose: bool = True
+    _answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+
+    def answer(self, exercise: Exercise, track: str) -> Answer:
+        """The solution's answer to an exercise in a track."""
+        key = (exercise.name, track)
+        if key not in self._answers:
+            where = self.solution.where(exercise.topic, track)
+            self._answers[key] = Answer(
+                exercise, where, self.room, self.solution.label, self.seconds
+            )
+        return self._answers[key]
+
+    def run(self, check: Check, answer: Answer) -> list[Outcome]:
+        """Run every case of a check; the outcomes carry the check's points among them."""
+        cases = [case for case in check.cases if answer.track in case.tracks]
+        missing = tracks.unavailable(answer.track)
+        problem = None if missing else answer.problem
+        if missing or problem:
+            return [self._without_a_call(check, case, answer, problem, missing, len(cases))
+                    for case in cases]  # fmt: skip
+        answer.begin()
+        outcomes = [self._run_case(check, case, answer, len(cases)) for case in cases]
+        if all(outcome.verdict == "passed" for outcome in outcomes):
+            return outcomes
+        # A promise is kept or not: a check's points are all or nothing.
+        return [_without_points(outcome) for outcome in outcomes]
+
+    def rng(self, exercise: Exercise, check: Check, case: Case) -> np.random.Generator:
+        """The generator of a case: the same for every answer, whatever else runs."""
+        text = f"{exercise.name}/{check.name}/{case.name}"
+        return np.random.default_rng([self.seed, zlib.crc32(text.encode())])
+
+    def _run_case(self, check: Check, case: Case, answer: Answer, among: int) -> Outcome:
+        inputs = case.make(self.rng(answer.exercise, check, case))
+        answer.begin_case(case)
+        started = time.perf_counter()
+        verdict: Verdict = "passed"
+        ended = "returned"
+        lines: list[tuple[str, str]] = []
+        mistake = ""
+        try:
+            check.run(answer, inputs)
+        except Wrong as wrong:
+            verdict = "wrong"
+            found = what_they_did(answer) if self.diagnose else None
+            mistake = found.name if found else ""
+            lines = [
+                ("expected", wrong.expected),
+                ("got", wrong.got),
+                ("allowed", wrong.allowed),
+                ("note", wrong.note),
+                ("you did", found.sentence if found else ""),
+                ("where", self._place(answer, answer.line)),
+            ]
+        except AnswerEnded as end:
+            reply = end.reply
+            ended = reply.ended
+            verdict = "error"
+            if reply.exception == "NotImplementedError" and reply.ended == "raised":
+                verdict = "not_started"
+            lines = [
+                ("expected", check.promise),
+                ("ended" if ended != "raised" else "raised", reply.problem),
+                ("where", self._place(answer, reply.line or answer.line, reply.text)),
+                ("printed", reply.printed[-400:]),
+            ]
+        except NotRun as skipped:
+            verdict, lines = "not_run", [("not run", skipped.reason)]
+        except Exception as fault:
+            # Ours, and never a student's: it is said as such and counts as an error.
+            verdict, ended = "error", "fault of ours"
+            lines = [("fault", f"{type(fault).__name__}: {fault}")]
+            lines += [("note", "a fault of llm-math-tests, not of the answer: please report it")]
+        last = answer.calls[-1] if answer.calls else None
+        if lines and verdict != "not_run":
+            called = call_in_words(answer.exercise, answer.track, last[0] if last else inputs)
+            note = f", {case.note}" if case.note else ""
+            lines.insert(0, ("called", called + note))
+            lines.append(("repeat", self._repeat(answer, check)))
+        proved_by = next((r.proved_by for _, _, r in answer.calls if r.proved_by), "")
+        return self._outcome(
+            check, case, answer, verdict, among,
+            mistake=mistake, message=labelled(lines), ended=ended,
+            seconds=time.perf_counter() - started,
+            proved_by=proved_by or tracks.track(answer.track).proved_by(),
+        )  # fmt: skip
+
+    def _without_a_call(
+        self,
+        check: Check,
+        case: Case,
+        answer: Answer,
+        problem: Problem | None,
+        missing: str | None,
+        among: int,
+    ) -> Outcome:
+        if problem is None:
+            return self._outcome(
+                check, case, answer, "not_run", among,
+                message=labelled([("not run", missing or "")]), ended="refused",
+            )  # fmt: skip
+        place = self._place(answer, problem.line, problem.text)
+        label = "not yet" if problem.verdict == "not_started" else "problem"
+        return self._outcome(
+            check, case, answer, problem.verdict, among,
+            message=labelled([(label, problem.message), ("where", place)]), ended=problem.ended,
+        )  # fmt: skip
+
+    def _outcome(
+        self,
+        check: Check,
+        case: Case,
+        answer: Answer,
+        verdict: Verdict,
+        among: int,
+        *,
+        message: str = "",
+        mistake: str = "",
+        ended: str = "returned",
+        seconds: float = 0.0,
+        proved_by: str = "",
+    ) -> Outcome:
+        share = check.points / among
+        return Outcome(
+            exercise=answer.exercise.name,
+            topic=answer.exercise.topic,
+            track=answer.track,
+            answer=self.solution.label,
+            check=check.name,
+            level=check.level,
+            case=case.name,
+            verdict=verdict,
+            points=share if verdict == "passed" else 0.0,
+            max_points=share,
+            mistake=mistake,
+            message=message,
+            seconds=seconds,
+            ended=ended,
+            # Nothing was called: what it would have run on cannot be asked of a
+            # library that was not imported.
+            proved_by=proved_by or ("stand-in" if answer.track == "cupy" else "cpu"),
+        )
+
+    def _place(self, answer: Answer, line: int | None, text: str = "") -> str:
+        place = answer.where.shown if line is None else f"{answer.where.shown}:{line}"
+        return f"{place}  {text}" if text else place
+
+    def _repeat(self, answer: Answer, check: Check) -> str:
+        return (
+            f"pytest --exercise {answer.exercise.name} --track {answer.track} "
+            f"-k {check.name} --seed {self.seed}"
+        )
+
+
+def _without_points(outcome: Outcome) -> Outcome:
+    return replace(outcome, points=0.0)
+
+
+def run_exercise(
+    engine: Engine,
+    exercise: Exercise,
+    track: str,
+    levels: tuple[str, ...] = (),
+    each: Callable[[list[Outcome]], None] = lambda outcomes: None,
+) -> list[Outcome]:
+    """All checks of an exercise in a track (of some levels), in order."""
+    answer = engine.answer(exercise, track)
+    gathered = []
+    for check in exercise.checks_in(track):
+        if levels and check.level not in levels:
+            continue
+        outcomes = engine.run(check, answer)
+        each(outcomes)
+        gathered += outcomes
+    return gathered

@@ -1,0 +1,42 @@
+"""What a failure says: what, why, where, what next; 80 columns, no colour needed."""
+
+from __future__ import annotations
+
+import textwrap
+
+WIDTH = 80
+_LABEL = 10
+
+
+def labelled(lines: list[tuple[str, str]]) -> str:
+    """``called    softmax(logits) ...`` a line, wrapped, empty ones left out."""
+    out = []
+    for label, text in lines:
+        if not text:
+            continue
+        body = textwrap.wrap(
+            " ".join(text.split()),
+            WIDTH - 2 - _LABEL,
+            break_on_hyphens=False,
+        ) or [""]
+        out.append(f"  {label:<{_LABEL - 1}} {body[0]}")
+        out.extend(" " * (2 + _LABEL) + more for more in body[1:])
+    return "\n".join(out)
+
+
+def headline(
+    exercise: str, track: str, check: str, verdict: str, points: str, stand_in: bool
+) -> str:
+    """The line above a failure."""
+    label = f"{track} (stand-in)" if stand_in else track
+    left = f"{exercise} \u00b7 {label} \u00b7 {check}"
+    right = f"{verdict.replace('_', ' ')}   {points}"
+    gap = WIDTH - len(left) - len(right)
+    if gap < 2:
+        return f"{left}\n{right:>{WIDTH}}"
+    return left + " " * gap + right
+
+
+def point_text(earned: float, possible: float) -> str:
+    """``0 of 2 points``."""
+    return f"{earned:g} of {possible:g} point{'' if possible == 1 else 's'}"
