@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
 
     from llm_math_tests.answers.answer import Answer
-    from llm_math_tests.answers.values import Value
 
 Level = Literal["core", "stable", "contract"]
 LEVELS: tuple[Level, ...] = ("core", "stable", "contract")
@@ -91,6 +90,16 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Yardstick:
+    """A library's own function, timed beside the answers; it imports its library when called."""
+
+    label: str
+    """The function's dotted name, as the report shows it."""
+    call: Callable[..., Any]
+    """Takes the exercise's arguments as the track's own arrays."""
+
+
+@dataclass(frozen=True)
 class Bench:
     """What a benchmark of an exercise runs, and the work it is."""
 
@@ -99,6 +108,8 @@ class Bench:
     """Bytes that any answer must read and write."""
     operations: Callable[[Inputs], int]
     """Floating-point operations of the formula."""
+    yardsticks: Mapping[str, Yardstick] = field(default_factory=dict)
+    """The library's own function in each track that has one."""
     dtypes: tuple[str, ...] = ("float32",)
 
 

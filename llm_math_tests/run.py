@@ -54,6 +54,10 @@ class Engine:
             )
         return self._answers[key]
 
+    def adopt(self, answer: Answer) -> None:
+        """Run this answer in place of the file's."""
+        self._answers[answer.exercise.name, answer.track] = answer
+
     def run(self, check: Check, answer: Answer) -> list[Outcome]:
         """Run every case of a check; the outcomes carry the check's points among them."""
         cases = [case for case in check.cases if answer.track in case.tracks]

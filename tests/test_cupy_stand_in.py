@@ -42,7 +42,7 @@ def same(ours: Any, theirs: Any) -> None:
 
 
 class TestAgainstTheInstalledCupy:
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def cupy(self) -> Any:
         # The real package, though the stand-in may be installed by another test.
         if importlib.util.find_spec("cupy") is None:
@@ -295,7 +295,7 @@ class TestRefusals:
     def test_names_the_function_in_the_error(self) -> None:
         with pytest.raises(TypeError, match=r"sum\(\) got an unexpected keyword argument 'where'"):
             CP.sum(device(), where=True)
-        with pytest.raises(TypeError, match="Wrong arguments {'where': True}"):
+        with pytest.raises(TypeError, match=r"Wrong arguments \{'where': True\}"):
             CP.exp(device(), where=True)
 
     @pytest.mark.parametrize("name", ["maximum", "logaddexp", "subtract"])
@@ -355,10 +355,14 @@ class TestNumbers:
     @pytest.mark.parametrize("dtype", DTYPES)
     @pytest.mark.parametrize(
         "name",
-        "exp log1p sqrt tanh abs negative isfinite sign floor square sum mean max min std var prod "
-        "cumsum cumprod argmax argmin sort argsort all any transpose ravel squeeze nonzero "
-        "triu tril flip ptp median zeros_like ones_like count_nonzero".split(),
-    )
+        [
+            "exp", "log1p", "sqrt", "tanh", "abs", "negative", "isfinite", "sign", "floor",
+            "square", "sum", "mean", "max", "min", "std", "var", "prod", "cumsum", "cumprod",
+            "argmax", "argmin", "sort", "argsort", "all", "any", "transpose", "ravel",
+            "squeeze", "nonzero", "triu", "tril", "flip", "ptp", "median", "zeros_like",
+            "ones_like", "count_nonzero",
+        ],
+    )  # fmt: skip
     def test_of_one_array(self, name: str, dtype: str) -> None:
         host = np.abs(HOST).astype(dtype)
         ours, theirs = getattr(CP, name)(device(host)), getattr(np, name)(host)

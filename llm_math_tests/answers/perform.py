@@ -166,9 +166,14 @@ def _on_the_fake_device(
 
     args = tuple(table.hand(value, str(i)) for i, value in enumerate(request.args))
     kwargs = {name: table.hand(value, name) for name, value in request.kwargs.items()}
+    reason = fake_device.available()
+    if reason is not None:
+        return Reply("refused", problem=reason, proved_by="fake")
     run = fake_device.fake_run(
         function, args, kwargs, source=source, backward=request.cotangents is not None
     )
+    if not run.ok and run.problem is None:
+        return Reply("refused", problem="; ".join(run.notes), notes=run.notes, proved_by="fake")
     return Reply(
         "returned" if run.ok else "raised",
         problem=run.problem or "",

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from llm_math_tests.answers.door import Where
+from llm_math_tests.derive import is_untouched
 
 
 @dataclass(frozen=True)
@@ -55,21 +56,8 @@ def _parsed(text: str) -> Source:
     return Source(
         True,
         {
-            node.name: Written(node.lineno, is_stub(node))
+            node.name: Written(node.lineno, bool(is_untouched(text, node.name)))
             for node in tree.body
             if isinstance(node, ast.FunctionDef)
         },
     )
-
-
-def is_stub(node: ast.FunctionDef) -> bool:
-    """Whether the body is a docstring at most, and ``raise NotImplementedError``."""
-    body = node.body
-    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-        body = body[1:]
-    if len(body) != 1 or not isinstance(body[0], ast.Raise):
-        return False
-    raised = body[0].exc
-    if isinstance(raised, ast.Call):
-        raised = raised.func
-    return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from llm_math_tests.answers.door import Fact, Loaded, Parameter, Reply, Request, Room, Where
 from llm_math_tests.answers.shared_inputs import SharedInputs
-from llm_math_tests.answers.values import Blocks, Given, Value, arrays_in
+from llm_math_tests.answers.values import Blocks, Given, arrays_in
 from llm_math_tests.answers.wire import BadFrame, Decoder, Encoder, read_frame, write_frame
 
 LOAD_SECONDS = 60.0

@@ -83,9 +83,7 @@ class Serving:
         def ask(*args: Value) -> Value:
             encoder = Encoder()
             tree = encoder.tree(tuple(args))
-            write_frame(
-                self._replies, {"need": kind, "id": number, "args": tree}, encoder.blobs
-            )
+            write_frame(self._replies, {"need": kind, "id": number, "args": tree}, encoder.blobs)
             header, blobs = read_frame(self._requests)
             return Decoder(blobs).value(header["value"])
 

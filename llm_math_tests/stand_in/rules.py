@@ -223,7 +223,7 @@ def compress(a: Host, condition: Any, axis: int | None = None, out: Host | None 
 
 def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "wrap", order: str = "C") -> Any:
     """Wraps by default, where NumPy raises."""
-    return np.ravel_multi_index(multi_index, dims, mode=mode, order=order)  # type: ignore[arg-type]
+    return np.ravel_multi_index(multi_index, dims, mode=mode, order=order)  # type: ignore[call-overload]
 
 
 def pinv(a: Host, rcond: float = 1e-15) -> Any:

@@ -4,7 +4,7 @@
     python -m llm_math_tests.stand_in.survey --check
 
 The table holds names, parameters and ufunc loops, nothing else of CuPy. No GPU is needed:
-CuPy imports without one.
+CuPy imports without one. Writing needs SciPy as well.
 """
 
 from __future__ import annotations
@@ -197,6 +197,8 @@ def main(argv: list[str] | None = None) -> int:
     chosen = parser.parse_args(argv)
     now = survey()
     if chosen.write:
+        # Which special functions have a host is asked of SciPy.
+        importlib.import_module("scipy.special")
         PATH.write_text(as_text(now), encoding="utf-8", newline="\n")
         return 0
     from llm_math_tests.stand_in.offered import table

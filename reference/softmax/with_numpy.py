@@ -41,8 +41,9 @@ def softmax(logits, temperature=1.0, axis=-1):
         ValueError: temperature is not above 0, or axis is out of range.
 
     Example:
+        >>> import math
         >>> import numpy as np
-        >>> softmax(np.array([0.0, np.log(3.0)])).round(4)
+        >>> softmax(np.array([0.0, math.log(3.0)])).round(4)
         array([0.25, 0.75])
 
     Source: Bridle (1990), "Probabilistic interpretation of feedforward
@@ -119,8 +120,8 @@ def logsumexp(x, axis=-1):
 
     Example:
         >>> import numpy as np
-        >>> float(logsumexp(np.array([1000.0, 1000.0]))) == 1000 + np.log(2)
-        True
+        >>> round(float(logsumexp(np.array([1000.0, 1000.0]))), 4)
+        1000.6931
 
     Source: Blanchard, Higham and Higham (2021), "Accurately computing the
     log-sum-exp and softmax functions".
@@ -210,7 +211,7 @@ def softmax_jacobian(probs):
 
 
 def online_logsumexp(blocks):
-    """logsumexp of a sequence too long to hold: one pass, block by block.
+    """Take the logsumexp of a sequence too long to hold: one pass, block by block.
 
     Keep a running maximum m and a running sum s of exp(x - m). For each block:
 
@@ -234,13 +235,13 @@ def online_logsumexp(blocks):
     Example:
         >>> import numpy as np
         >>> halves = iter([np.array([0.0, 0.0]), np.array([0.0, 0.0])])
-        >>> float(online_logsumexp(halves)) == np.log(4)
-        True
+        >>> round(float(online_logsumexp(halves)), 4)
+        1.3863
 
     Source: Milakov and Gimelshein (2018), "Online normalizer calculation for
     softmax".
     """
-    top = None
+    top = total = safe = dtype = None
     for block in blocks:
         dtype = _as_float(block).dtype
         numbers = _widened(_as_float(block))

@@ -1,0 +1,158 @@
+"""What this topic's inputs look like, easy and hard."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llm_math_tests.answers.values import Blocks, cast, plain
+from llm_math_tests.checks.situations import Rng, Sample
+from llm_math_tests.checks.truth import extended
+from llm_math_tests.exercise import Bench, Case, Inputs, Size, Yardstick
+from llm_math_tests.truths import softmax as truth
+
+
+def scores(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:
+    """Ordinary scores: five classes, a few units apart."""
+    return {"logits": cast(rng.normal(0, 2, (*batch, 5)), dtype)}
+
+
+def numbers(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:
+    """The same under the name that logsumexp gives them."""
+    return {"x": scores(rng, dtype, batch)["logits"]}
+
+
+def upstream(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:
+    """Probabilities and a gradient that arrives at them."""
+    p = truth.probabilities(extended(scores(rng, "float64", batch)["logits"]))
+    return {
+        "grad_output": cast(rng.normal(0, 1, (*batch, 5)), dtype),
+        "probs": cast(p, dtype),
+    }
+
+
+def some_probs(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:
+    """Probabilities alone."""
+    return {"probs": upstream(rng, dtype, batch)["probs"]}
+
+
+def in_blocks(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:
+    """A sequence in three blocks of unequal width."""
+    widths = (3, 1, 4)
+    return {"blocks": Blocks(tuple(cast(rng.normal(0, 2, (*batch, w)), dtype) for w in widths))}
+
+
+def spread(name: str, size: float, dtype: str, like: str = "logits") -> Case:
+    """Scores of a given magnitude, both signs."""
+
+    def make(rng: Rng) -> Inputs:
+        return {like: cast(rng.uniform(-size, size, (3, 6)), dtype)}
+
+    return Case(name, make, f"scores up to {size:g}")
+
+
+def large(like: str = "logits") -> tuple[Case, ...]:
+    """Scores whose exponential overflows the dtype."""
+    return (
+        spread("float32", 1e4, "float32", like),
+        spread("float64", 1e4, "float64", like),
+        spread("float16", 6e4, "float16", like),
+        Case(
+            "all_far_below_zero",
+            lambda rng: {like: cast(rng.uniform(-3, 3, (3, 6)) - 1e4, "float32")},
+            "scores around -1e4",
+        ),
+    )
+
+
+def tiny(like: str = "logits") -> tuple[Case, ...]:
+    """Scores next to nothing, and scores that differ by next to nothing."""
+    return (
+        spread("float32", 1e-30, "float32", like),
+        Case(
+            "nearly_equal",
+            lambda rng: {like: 50 + rng.uniform(-1e-12, 1e-12, (2, 6))},
+            "scores that differ by 1e-12",
+        ),
+    )
+
+
+def with_minus_infinity(like: str = "logits") -> tuple[Case, ...]:
+    """Masked scores, up to a row with nothing left."""
+
+    def some(rng: Rng) -> Inputs:
+        z = rng.normal(0, 2, (3, 6)).astype("float32")
+        z[0, 2:] = z[1, 0] = -np.inf
+        return {like: z}
+
+    def row(rng: Rng) -> Inputs:
+        z = rng.normal(0, 2, (3, 4))
+        z[1] = -np.inf
+        return {like: z}
+
+    return (
+        Case("some_masked", some, "some of them -inf"),
+        Case("a_row_with_nothing_left", row, "one row all -inf"),
+    )
+
+
+def long_rows(like: str = "logits") -> tuple[Case, ...]:
+    """Many terms to sum, or just one."""
+    return (
+        Case(
+            "float32_20000",
+            lambda rng: {like: cast(rng.normal(0, 1, (2, 20_000)), "float32")},
+            "rows of 20000",
+        ),
+        Case(
+            "float16_4000",
+            lambda rng: {like: cast(rng.normal(0, 0.1, (2, 4000)), "float16")},
+            "rows of 4000",
+        ),
+        Case("a_single_column", lambda rng: {like: rng.normal(0, 2, (3, 1))}, "rows of 1"),
+    )
+
+
+def along(axis: int, like: str = "logits") -> Case:
+    """A chosen axis of an array whose axes all have different sizes."""
+    return Case(
+        f"axis_{axis}".replace("-", "minus_"),
+        lambda rng: {like: rng.normal(0, 2, (4, 3, 2)), "axis": axis},
+        f"axis={axis}",
+    )
+
+
+AXES = (along(0), along(1), along(-2))
+
+
+def bench(
+    make: Sample, arrays_moved: int, operations: int, yardsticks: dict[str, Yardstick]
+) -> Bench:
+    """A small and a large matrix of rows; ``operations`` are counted for each element."""
+
+    def size(n: int, m: int) -> Size:
+        return Size(f"{n} x {m}", lambda rng, dtype: make(rng, dtype, n, m))
+
+    def first(inputs: Inputs) -> np.ndarray:
+        return plain(next(iter(inputs.values())))
+
+    return Bench(
+        sizes=(size(64, 1024), size(4096, 4096)),
+        moved_bytes=lambda inputs: arrays_moved * first(inputs).nbytes,
+        operations=lambda inputs: operations * first(inputs).size,
+        yardsticks=yardsticks,
+    )
+
+
+def rows(like: str) -> Sample:
+    """A maker of ``n`` rows of ``m`` scores."""
+    return lambda rng, dtype, n, m: {like: cast(rng.standard_normal((n, m), "float32"), dtype)}
+
+
+def backward_rows(rng: Rng, dtype: str, n: int, m: int) -> Inputs:
+    z = rng.standard_normal((n, m), "float32")
+    p = np.exp(z - z.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    return {
+        "grad_output": cast(rng.standard_normal((n, m), "float32"), dtype),
+        "probs": cast(p, dtype),
+    }

@@ -1,0 +1,237 @@
+"""softmax: scores to probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llm_math_tests.answers.answer import Answer
+from llm_math_tests.checks.compare import expect_array
+from llm_math_tests.checks.promises import (
+    contract,
+    expect_truth,
+    gradient_flows,
+    result_dtype,
+    values,
+)
+from llm_math_tests.checks.situations import given, ordinary, refused
+from llm_math_tests.checks.truth import eps, extended
+from llm_math_tests.checks.wrong import Wrong
+from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake
+from llm_math_tests.exercises.softmax import yardsticks
+from llm_math_tests.exercises.softmax.situations import (
+    AXES,
+    along,
+    bench,
+    large,
+    long_rows,
+    rows,
+    scores,
+    tiny,
+    with_minus_infinity,
+)
+from llm_math_tests.truths import softmax as truth
+
+
+def _rows_sum_to_one(answer: Answer, inputs: Inputs) -> None:
+    p = extended(expect_array(answer(inputs), answer.track))
+    axis = inputs.get("axis", -1)
+    total = p.sum(axis=axis)
+    allowed = p.shape[axis] * eps(result_dtype(inputs, answer.track))
+    if not (np.abs(total - 1) <= allowed).all():
+        worst = float(
+            total.flat[np.argmax(np.where(np.isfinite(total), np.abs(total - 1), np.inf))]
+        )
+        raise Wrong(
+            "probabilities that sum to 1", f"a sum of {worst:.9g}", allowed=f"n eps = {allowed:.1e}"
+        )
+
+
+def _unchanged_by_a_constant(answer: Answer, inputs: Inputs) -> None:
+    first = answer(inputs)
+    shifted = answer({**inputs, "logits": inputs["logits"] + 64.0})
+    expect_truth(answer, first, truth.softmax(**inputs), "float64")
+    moved = truth.softmax(**{**inputs, "logits": inputs["logits"] + 64.0})
+    expect_truth(answer, shifted, moved, "float64")
+
+
+rows_sum_to_one = Check(
+    "rows_sum_to_one",
+    "core",
+    "probabilities sum to 1 along the axis",
+    _rows_sum_to_one,
+    ordinary(scores, along(0), given(scores, "temperature", 0.1)),
+)
+
+unchanged_by_a_constant = Check(
+    "unchanged_by_a_constant",
+    "core",
+    "adding a constant to every score changes nothing",
+    _unchanged_by_a_constant,
+    (Case("plus_64", lambda rng: scores(rng, "float64", (3,))),),
+)
+
+
+EXERCISE = Exercise(
+    name="softmax",
+    topic="softmax",
+    signature="softmax(logits, temperature=1.0, axis=-1)",
+    checks=(
+        values(
+            "matches_the_formula",
+            "core",
+            "exp(z/T) divided by its sum",
+            truth.softmax,
+            ordinary(
+                scores, given(scores, "temperature", 0.5), given(scores, "temperature", 3.0), *AXES
+            ),
+            points=2,
+        ),
+        rows_sum_to_one,
+        unchanged_by_a_constant,
+        gradient_flows(
+            truth.softmax,
+            (*ordinary(scores), given(scores, "temperature", 0.5), along(0)),
+            through=["logits"],
+        ),
+        values(
+            "survives_large_scores",
+            "stable",
+            "large scores do not overflow",
+            truth.softmax,
+            large(),
+        ),
+        values(
+            "survives_tiny_differences",
+            "stable",
+            "tiny scores keep their digits",
+            truth.softmax,
+            tiny(),
+        ),
+        values(
+            "handles_minus_infinity",
+            "stable",
+            "a score of -inf has probability 0, a row of them NaN",
+            truth.softmax,
+            with_minus_infinity(),
+        ),
+        values(
+            "handles_long_rows", "stable", "rows of any length sum to 1", truth.softmax, long_rows()
+        ),
+        *contract(
+            scores,
+            truth.softmax,
+            refusals=(
+                refused(scores, "temperature", 0.0),
+                refused(scores, "temperature", -1.0),
+                refused(scores, "axis", 2),
+                refused(scores, "axis", -3),
+            ),
+        ),
+    ),
+    hints=(
+        "exp(88.8) is the largest that float32 holds. What can you subtract from every score "
+        "of a row without changing any ratio?",
+        "Subtract the row's maximum: the largest exponent is then 0. Keep the axis "
+        "(keepdims=True), so that the row's maximum and sum line up with the row.",
+        "Divide the scores by the temperature first; for float16, convert to float32 before "
+        "summing and back at the end.",
+    ),
+    mistakes=(
+        Mistake(
+            "no_maximum_subtracted",
+            "exponentiated before subtracting the row maximum",
+            "out = scores - scores.max(axis=axis, keepdims=True)",
+            "out = scores.copy()",
+        ),
+        Mistake(
+            "over_the_whole_array",
+            "normalized over the whole array, not along the axis",
+            "out /= out.sum(axis=axis, keepdims=True)",
+            "out /= out.sum()",
+        ),
+        Mistake(
+            "maximum_of_the_whole_array",
+            "subtracted the maximum of the whole array: rows far below it underflow to 0 / 0",
+            "scores.max(axis=axis, keepdims=True)",
+            "scores.max() if scores.size else scores",
+        ),
+        Mistake(
+            "axis_ignored",
+            "always used the last axis, whatever axis says",
+            "out = scores - scores.max(axis=axis, keepdims=True)",
+            "axis = -1\n        out = scores - scores.max(axis=axis, keepdims=True)",
+        ),
+        Mistake(
+            "temperature_multiplied",
+            "multiplied by the temperature instead of dividing",
+            "scores / scores.dtype.type(temperature)",
+            "scores * scores.dtype.type(temperature)",
+        ),
+        Mistake(
+            "temperature_ignored",
+            "left the temperature out",
+            "if temperature != 1.0:",
+            "if False:",
+        ),
+        Mistake(
+            "temperature_after_the_exponential",
+            "divided by the temperature after the exponential, where it cancels or distorts",
+            "np.exp(out, out=out)",
+            "out *= scores.dtype.type(temperature)\n"
+            "    np.exp(out, out=out)\n"
+            "    out **= scores.dtype.type(1 / temperature) * scores.dtype.type(1 / temperature)",
+        ),
+        Mistake(
+            "epsilon_in_the_sum",
+            "added an epsilon to the sum, so that the probabilities do not sum to 1",
+            "out /= out.sum(axis=axis, keepdims=True)",
+            "out /= out.sum(axis=axis, keepdims=True) + 1e-6",
+        ),
+        Mistake(
+            "half_precision_sum",
+            "summed in float16, where adding to a large sum changes nothing",
+            "scores = _widened(_as_float(logits))",
+            "scores = _as_float(logits)",
+            also=(
+                (
+                    "out /= out.sum(axis=axis, keepdims=True)",
+                    "out /= np.add.accumulate(out, axis=axis, dtype=out.dtype).take([-1], axis=axis)",
+                ),
+            ),
+        ),
+        Mistake(
+            "nan_replaced_by_zero",
+            "replaced NaN by 0, which hides a row with nothing left",
+            "return out.astype(_as_float(logits).dtype, copy=False)",
+            "return np.nan_to_num(out.astype(_as_float(logits).dtype, copy=False))",
+        ),
+        Mistake(
+            "always_float64",
+            "returned float64 whatever came in",
+            "return out.astype(_as_float(logits).dtype, copy=False)",
+            "return out.astype(np.float64)",
+        ),
+        Mistake(
+            "input_overwritten",
+            "worked in place on the caller's array",
+            "out = scores - scores.max(axis=axis, keepdims=True)",
+            "scores = logits if logits.dtype.kind == 'f' else scores\n"
+            "        scores -= scores.max(axis=axis, keepdims=True)\n"
+            "        out = scores + 0",
+        ),
+        Mistake(
+            "temperature_not_checked",
+            "let a temperature of 0 or less through",
+            "if not temperature > 0:",
+            "if False:",
+        ),
+        Mistake(
+            "graph_cut",
+            "detached the result from autograd",
+            "return out",
+            "return out.detach()",
+            track="torch",
+        ),
+    ),
+    bench=bench(rows("logits"), 2, 5, yardsticks.SOFTMAX),
+)

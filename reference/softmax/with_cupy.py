@@ -1,0 +1,257 @@
+"""Softmax and its family: reference answers in CuPy.
+
+Made from with_numpy.py by `python -m llm_math_tests.derive`; edit that file instead.
+"""
+
+import cupy as cp
+
+
+def _as_float(x):
+    """Integers and booleans become float64."""
+    return x if x.dtype.kind == "f" else x.astype(cp.float64)
+
+
+def _widened(x):
+    """float16 is summed in float32."""
+    return x.astype(cp.float32) if x.dtype == cp.float16 else x
+
+
+def _check_axis(axis, x):
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"axis must be in [{-x.ndim}, {x.ndim - 1}], got axis={axis}")
+
+
+def softmax(logits, temperature=1.0, axis=-1):
+    """Turn scores into probabilities: exponentiate, then divide by the sum.
+
+    softmax(z)_i = exp(z_i / T) / sum_j exp(z_j / T)
+
+    The result does not change when a constant is added to every score, which is
+    what keeps exp from overflowing: exp(88.8) is the largest that float32 holds.
+    A low temperature T sharpens the distribution, a high one flattens it.
+
+    Args:
+        logits: Scores, any shape.
+        temperature: T, above 0.
+        axis: The axis along which the probabilities sum to 1; may be negative.
+
+    Returns:
+        Probabilities of the shape and dtype of logits (float16 is summed in
+        float32; integers and booleans give float64). A row of all -inf gives
+        NaN, as in SciPy.
+
+    Raises:
+        ValueError: temperature is not above 0, or axis is out of range.
+
+    Example:
+        >>> import math
+        >>> import cupy as cp
+        >>> softmax(cp.array([0.0, math.log(3.0)])).round(4)
+        array([0.25, 0.75])
+
+    Source: Bridle (1990), "Probabilistic interpretation of feedforward
+    classification network outputs"; temperature as in Hinton et al. (2015).
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, got temperature={temperature}")
+    _check_axis(axis, logits)
+    scores = _widened(_as_float(logits))
+    if temperature != 1.0:
+        scores = scores / scores.dtype.type(temperature)
+    out = scores - scores.max(axis=axis, keepdims=True)
+    cp.exp(out, out=out)
+    out /= out.sum(axis=axis, keepdims=True)
+    return out.astype(_as_float(logits).dtype, copy=False)
+
+
+def log_softmax(logits, axis=-1):
+    """Logarithm of softmax, without ever forming a probability.
+
+    log_softmax(z)_i = z_i - log sum_j exp(z_j)
+
+    A probability of 1e-50 is 0 in float32 and its logarithm is lost; computed
+    from the scores it is simply -115.1.
+
+    Args:
+        logits: Scores, any shape.
+        axis: The axis that softmax would run along; may be negative.
+
+    Returns:
+        Log-probabilities of the shape and dtype of logits (float16 is summed in
+        float32; integers and booleans give float64). A score of -inf gives
+        -inf; a row of all -inf gives NaN.
+
+    Raises:
+        ValueError: axis is out of range.
+
+    Example:
+        >>> import cupy as cp
+        >>> log_softmax(cp.array([0.0, -200.0]))
+        array([   0., -200.])
+
+    Source: Blanchard, Higham and Higham (2021), "Accurately computing the
+    log-sum-exp and softmax functions".
+    """
+    _check_axis(axis, logits)
+    scores = _widened(_as_float(logits))
+    out = scores - scores.max(axis=axis, keepdims=True)
+    out -= cp.log(cp.exp(out).sum(axis=axis, keepdims=True))
+    return out.astype(_as_float(logits).dtype, copy=False)
+
+
+def logsumexp(x, axis=-1):
+    """Logarithm of a sum of exponentials, for numbers of any size.
+
+    logsumexp(x) = log sum_i exp(x_i) = m + log sum_i exp(x_i - m),  m = max_i x_i
+
+    It is a smooth maximum: never below the largest number, and above it by at
+    most log n. Its gradient is softmax.
+
+    Args:
+        x: Numbers, any shape.
+        axis: The axis that is summed and dropped; may be negative.
+
+    Returns:
+        The shape of x without axis, in the dtype of x (float16 is summed in
+        float32; integers and booleans give float64). All -inf gives -inf, and
+        any +inf gives +inf.
+
+    Raises:
+        ValueError: axis is out of range.
+
+    Example:
+        >>> import cupy as cp
+        >>> round(float(logsumexp(cp.array([1000.0, 1000.0]))), 4)
+        1000.6931
+
+    Source: Blanchard, Higham and Higham (2021), "Accurately computing the
+    log-sum-exp and softmax functions".
+    """
+    _check_axis(axis, x)
+    numbers = _widened(_as_float(x))
+    top = numbers.max(axis=axis, keepdims=True)
+    safe = cp.where(cp.isfinite(top), top, cp.zeros_like(top))
+    shifted = numbers - safe
+    cp.exp(shifted, out=shifted)
+    out = cp.log(shifted.sum(axis=axis)) + safe.squeeze(axis=axis)
+    return out.astype(_as_float(x).dtype, copy=False)
+
+
+def softmax_backward(grad_output, probs, axis=-1):
+    """Push a gradient back through softmax, from its output to its input.
+
+    dL/dz_i = p_i * (g_i - sum_j g_j p_j),  g = dL/dp
+
+    This is the Jacobian diag(p) - p p^T times g, without building the Jacobian:
+    n numbers in, n numbers out.
+
+    Args:
+        grad_output: Gradient g of the loss with respect to the probabilities.
+        probs: The probabilities p that softmax returned, the same shape.
+        axis: The axis that softmax ran along; may be negative.
+
+    Returns:
+        Gradient with respect to the logits, of the shape and dtype of probs.
+
+    Raises:
+        ValueError: The shapes differ, or axis is out of range.
+
+    Example:
+        >>> import cupy as cp
+        >>> softmax_backward(cp.array([1.0, 0.0]), cp.array([0.5, 0.5]))
+        array([ 0.25, -0.25])
+
+    Source: Goodfellow, Bengio and Courville (2016), "Deep Learning", 6.2.2.
+    """
+    if grad_output.shape != probs.shape:
+        raise ValueError(
+            f"grad_output must have the shape of probs {probs.shape}, "
+            f"got grad_output of shape {grad_output.shape}"
+        )
+    _check_axis(axis, probs)
+    dtype = _as_float(probs).dtype
+    g = _widened(_as_float(grad_output))
+    p = _widened(_as_float(probs))
+    mean = (g * p).sum(axis=axis, keepdims=True)
+    return (p * (g - mean)).astype(dtype, copy=False)
+
+
+def softmax_jacobian(probs):
+    """All derivatives of softmax: how each probability moves with each score.
+
+    J_ij = dp_i / dz_j = p_i * (1 if i == j else 0) - p_i p_j,  J = diag(p) - p p^T
+
+    J is symmetric and every row sums to 0: what one probability gains, the
+    others lose.
+
+    Args:
+        probs: Probabilities p, shape (..., n).
+
+    Returns:
+        Jacobians, shape (..., n, n), in the dtype of probs.
+
+    Raises:
+        ValueError: probs has no axis.
+
+    Example:
+        >>> import cupy as cp
+        >>> softmax_jacobian(cp.array([0.5, 0.5]))
+        array([[ 0.25, -0.25],
+               [-0.25,  0.25]])
+
+    Source: Goodfellow, Bengio and Courville (2016), "Deep Learning", 6.2.2.
+    """
+    if probs.ndim == 0:
+        raise ValueError(f"probs must have at least one axis, got probs of shape {probs.shape}")
+    p = _as_float(probs)
+    jacobian = -p[..., :, None] * p[..., None, :]
+    index = cp.arange(p.shape[-1])
+    jacobian[..., index, index] += p
+    return jacobian
+
+
+def online_logsumexp(blocks):
+    """Take the logsumexp of a sequence too long to hold: one pass, block by block.
+
+    Keep a running maximum m and a running sum s of exp(x - m). For each block:
+
+    m' = max(m, max(block)),  s' = s * exp(m - m') + sum exp(block - m')
+
+    and at the end log s + m. This is the idea that lets attention run without
+    its score matrix.
+
+    Args:
+        blocks: An iterator of arrays (..., b_i), all of one leading shape and
+            dtype. It can be gone through once, and a block is not kept.
+
+    Returns:
+        logsumexp over the last axis of all blocks together, shape (...), in the
+        dtype of the blocks (float16 is summed in float32; integers and booleans
+        give float64). All -inf gives -inf, and any +inf gives +inf.
+
+    Raises:
+        ValueError: blocks yields nothing.
+
+    Example:
+        >>> import cupy as cp
+        >>> halves = iter([cp.array([0.0, 0.0]), cp.array([0.0, 0.0])])
+        >>> round(float(online_logsumexp(halves)), 4)
+        1.3863
+
+    Source: Milakov and Gimelshein (2018), "Online normalizer calculation for
+    softmax".
+    """
+    top = total = safe = dtype = None
+    for block in blocks:
+        dtype = _as_float(block).dtype
+        numbers = _widened(_as_float(block))
+        new_top = numbers.max(axis=-1)
+        if top is not None:
+            new_top = cp.maximum(top, new_top)
+        safe = cp.where(cp.isfinite(new_top), new_top, cp.zeros_like(new_top))
+        added = cp.exp(numbers - safe[..., None]).sum(axis=-1)
+        total = added if top is None else total * cp.exp(top - safe) + added
+        top = new_top
+    if top is None:
+        raise ValueError("blocks must yield at least one array, got blocks with 0")
+    return (cp.log(total) + safe).astype(dtype, copy=False)

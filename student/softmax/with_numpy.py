@@ -1,0 +1,193 @@
+"""Softmax in NumPy: your answers.
+
+Write the body of each function below, then run: pytest -k softmax --track numpy
+"""
+
+import numpy as np
+
+
+def softmax(logits, temperature=1.0, axis=-1):
+    """Turn scores into probabilities: exponentiate, then divide by the sum.
+
+    softmax(z)_i = exp(z_i / T) / sum_j exp(z_j / T)
+
+    The result does not change when a constant is added to every score, which is
+    what keeps exp from overflowing: exp(88.8) is the largest that float32 holds.
+    A low temperature T sharpens the distribution, a high one flattens it.
+
+    Args:
+        logits: Scores, any shape.
+        temperature: T, above 0.
+        axis: The axis along which the probabilities sum to 1; may be negative.
+
+    Returns:
+        Probabilities of the shape and dtype of logits (float16 is summed in
+        float32; integers and booleans give float64). A row of all -inf gives
+        NaN, as in SciPy.
+
+    Raises:
+        ValueError: temperature is not above 0, or axis is out of range.
+
+    Example:
+        >>> import math
+        >>> import numpy as np
+        >>> softmax(np.array([0.0, math.log(3.0)])).round(4)
+        array([0.25, 0.75])
+
+    Source: Bridle (1990), "Probabilistic interpretation of feedforward
+    classification network outputs"; temperature as in Hinton et al. (2015).
+    """
+    raise NotImplementedError
+
+
+def log_softmax(logits, axis=-1):
+    """Logarithm of softmax, without ever forming a probability.
+
+    log_softmax(z)_i = z_i - log sum_j exp(z_j)
+
+    A probability of 1e-50 is 0 in float32 and its logarithm is lost; computed
+    from the scores it is simply -115.1.
+
+    Args:
+        logits: Scores, any shape.
+        axis: The axis that softmax would run along; may be negative.
+
+    Returns:
+        Log-probabilities of the shape and dtype of logits (float16 is summed in
+        float32; integers and booleans give float64). A score of -inf gives
+        -inf; a row of all -inf gives NaN.
+
+    Raises:
+        ValueError: axis is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> log_softmax(np.array([0.0, -200.0]))
+        array([   0., -200.])
+
+    Source: Blanchard, Higham and Higham (2021), "Accurately computing the
+    log-sum-exp and softmax functions".
+    """
+    raise NotImplementedError
+
+
+def logsumexp(x, axis=-1):
+    """Logarithm of a sum of exponentials, for numbers of any size.
+
+    logsumexp(x) = log sum_i exp(x_i) = m + log sum_i exp(x_i - m),  m = max_i x_i
+
+    It is a smooth maximum: never below the largest number, and above it by at
+    most log n. Its gradient is softmax.
+
+    Args:
+        x: Numbers, any shape.
+        axis: The axis that is summed and dropped; may be negative.
+
+    Returns:
+        The shape of x without axis, in the dtype of x (float16 is summed in
+        float32; integers and booleans give float64). All -inf gives -inf, and
+        any +inf gives +inf.
+
+    Raises:
+        ValueError: axis is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> round(float(logsumexp(np.array([1000.0, 1000.0]))), 4)
+        1000.6931
+
+    Source: Blanchard, Higham and Higham (2021), "Accurately computing the
+    log-sum-exp and softmax functions".
+    """
+    raise NotImplementedError
+
+
+def softmax_backward(grad_output, probs, axis=-1):
+    """Push a gradient back through softmax, from its output to its input.
+
+    dL/dz_i = p_i * (g_i - sum_j g_j p_j),  g = dL/dp
+
+    This is the Jacobian diag(p) - p p^T times g, without building the Jacobian:
+    n numbers in, n numbers out.
+
+    Args:
+        grad_output: Gradient g of the loss with respect to the probabilities.
+        probs: The probabilities p that softmax returned, the same shape.
+        axis: The axis that softmax ran along; may be negative.
+
+    Returns:
+        Gradient with respect to the logits, of the shape and dtype of probs.
+
+    Raises:
+        ValueError: The shapes differ, or axis is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> softmax_backward(np.array([1.0, 0.0]), np.array([0.5, 0.5]))
+        array([ 0.25, -0.25])
+
+    Source: Goodfellow, Bengio and Courville (2016), "Deep Learning", 6.2.2.
+    """
+    raise NotImplementedError
+
+
+def softmax_jacobian(probs):
+    """All derivatives of softmax: how each probability moves with each score.
+
+    J_ij = dp_i / dz_j = p_i * (1 if i == j else 0) - p_i p_j,  J = diag(p) - p p^T
+
+    J is symmetric and every row sums to 0: what one probability gains, the
+    others lose.
+
+    Args:
+        probs: Probabilities p, shape (..., n).
+
+    Returns:
+        Jacobians, shape (..., n, n), in the dtype of probs.
+
+    Raises:
+        ValueError: probs has no axis.
+
+    Example:
+        >>> import numpy as np
+        >>> softmax_jacobian(np.array([0.5, 0.5]))
+        array([[ 0.25, -0.25],
+               [-0.25,  0.25]])
+
+    Source: Goodfellow, Bengio and Courville (2016), "Deep Learning", 6.2.2.
+    """
+    raise NotImplementedError
+
+
+def online_logsumexp(blocks):
+    """Take the logsumexp of a sequence too long to hold: one pass, block by block.
+
+    Keep a running maximum m and a running sum s of exp(x - m). For each block:
+
+    m' = max(m, max(block)),  s' = s * exp(m - m') + sum exp(block - m')
+
+    and at the end log s + m. This is the idea that lets attention run without
+    its score matrix.
+
+    Args:
+        blocks: An iterator of arrays (..., b_i), all of one leading shape and
+            dtype. It can be gone through once, and a block is not kept.
+
+    Returns:
+        logsumexp over the last axis of all blocks together, shape (...), in the
+        dtype of the blocks (float16 is summed in float32; integers and booleans
+        give float64). All -inf gives -inf, and any +inf gives +inf.
+
+    Raises:
+        ValueError: blocks yields nothing.
+
+    Example:
+        >>> import numpy as np
+        >>> halves = iter([np.array([0.0, 0.0]), np.array([0.0, 0.0])])
+        >>> round(float(online_logsumexp(halves)), 4)
+        1.3863
+
+    Source: Milakov and Gimelshein (2018), "Online normalizer calculation for
+    softmax".
+    """
+    raise NotImplementedError
