@@ -1,0 +1,1 @@
+"""Outcomes and timings in; text, tables and files out. Nothing here computes."""

@@ -1,0 +1,69 @@
+"""A failed check as a student reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llm_math_tests.exercise import Exercise
+from llm_math_tests.wording import headline, labelled, point_text
+
+if TYPE_CHECKING:
+    from llm_math_tests.session import Session
+
+_WORST_FIRST = ("error", "wrong", "not_started", "not_run", "passed")
+
+
+def worst_verdict(records: list[dict[str, Any]]) -> str:
+    """The verdict of a check: that of its worst case."""
+    verdicts = {record["verdict"] for record in records}
+    return next(verdict for verdict in _WORST_FIRST if verdict in verdicts)
+
+
+def failure_text(exercise: Exercise, records: list[dict[str, Any]], hint: bool = False) -> str:
+    """What, why, where and what next, for the first case that is worst."""
+    verdict = worst_verdict(records)
+    worst = [record for record in records if record["verdict"] == verdict]
+    first = next((record for record in worst if record["mistake"]), worst[0])
+    points = point_text(
+        sum(record["points"] for record in records),
+        round(sum(record["max_points"] for record in records), 6),
+    )
+    lines = [
+        headline(
+            first["exercise"], first["track"], first["check"], verdict, points,
+            first["proved_by"] == "stand-in",
+        ),
+        first["message"],
+    ]  # fmt: skip
+    if len(worst) > 1 and verdict in ("wrong", "error"):
+        others = ", ".join(record["case"] for record in worst if record is not first)
+        lines.append(labelled([("also in", others)]))
+    if verdict in ("wrong", "error"):
+        lines.append(labelled([_hint(exercise, hint)]))
+    return "\n".join(lines)
+
+
+def _hint(exercise: Exercise, shown: bool) -> tuple[str, str]:
+    if not exercise.hints:
+        return ("hint", "")
+    if not shown:
+        return ("hint", f"llm-math hint {exercise.name}")
+    more = f" (more: llm-math hint {exercise.name})" if len(exercise.hints) > 1 else ""
+    return ("hint", exercise.hints[0] + more)
+
+
+def is_blocked(session: Session, records: list[dict[str, Any]]) -> bool:
+    """Whether the same trouble with the whole answer was shown already in this process.
+
+    A syntax error fails every check of every exercise in its file: it is said once.
+    """
+    first = records[0]
+    if first["verdict"] != "error" or "problem" not in first["message"].split("\n")[0]:
+        return False
+    key = (first["exercise"], first["track"])
+    earlier = [
+        check
+        for (name, track, check), kept in session.outcomes.items()
+        if (name, track) == key and kept[0]["message"] == first["message"]
+    ]
+    return earlier[0] != first["check"]
