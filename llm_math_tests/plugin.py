@@ -73,6 +73,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="also time what is right, and write a report to reports/")  # fmt: skip
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | pytest.ExitCode | None:
+    """Start again where pytest has mistaken an option's folder for its own root."""
+    from llm_math_tests.command_line import joined
+
+    args = joined(config.invocation_params.args, config.invocation_params.dir)
+    if args is None or hasattr(config, "workerinput"):
+        return None
+    return pytest.main(args, plugins=list(config.invocation_params.plugins or ()))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and the benchmark's hooks where they are asked for."""
     config.addinivalue_line("markers", "exercise(name): the test of one exercise of the course")

@@ -119,11 +119,7 @@ class Session:
 
     def records(self) -> list[dict[str, Any]]:
         """All records, in the catalogue's order whatever order they ran in."""
-        order = {name: i for i, name in enumerate(all_names())}
-        keys = sorted(
-            self.outcomes, key=lambda key: (order.get(key[0], 0), TRACKS.index(key[1]))
-        )
-        return [record for key in keys for record in self.outcomes[key]]
+        return [record for key in sorted(self.outcomes, key=_place) for record in self.outcomes[key]]
 
     def failures_of(self, name: str, track: str) -> list[dict[str, Any]]:
         """What keeps an answer from being right: run the checks that have not run yet."""
@@ -150,6 +146,13 @@ class Session:
             self.room.close()
 
 
+def _place(key: tuple[str, str, str]) -> tuple[int, int, int]:
+    """Where a check stands in the catalogue."""
+    name, track, check = key
+    checks = [entry.name for entry in find_exercise(name).checks]
+    return all_names().index(name), TRACKS.index(track), checks.index(check)
+
+
 def write_results(path: Path, session: Session) -> None:
     """Write the outcomes as JSON, whole or not at all."""
     records = session.records()
@@ -159,8 +162,8 @@ def write_results(path: Path, session: Session) -> None:
         "solution": session.choice.solution.label,
         "seed": session.choice.seed,
         "room": "worker" if session.choice.isolate else "in process",
-        "points": sum(record["points"] for record in records),
-        "max_points": sum(record["max_points"] for record in records),
+        "points": round(sum(record["points"] for record in records), 6),
+        "max_points": round(sum(record["max_points"] for record in records), 6),
         "outcomes": records,
     }
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -54,9 +54,9 @@ def perform(
                 else:
                     result, grads = track.vjp(function, args, kwargs, request.cotangents)
                 peak = read_peak()
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and not handed_already:
+                raise  # somebody at the keyboard; a worker does not listen to it
             took = time.perf_counter() - started
             failed = reply_of_exception(error, source, took, seconds)
         took = time.perf_counter() - started

@@ -65,8 +65,10 @@ class Worker:
 
     def _load(self, where: Where) -> Loaded:
         header = {"do": "load", "where": _where_tree(where), "load_seconds": LOAD_SECONDS}
+        process = self._process(where.track)
+        process.loaded.add(where)
         try:
-            tree, blobs = self._process(where.track).exchange(header, [], [], LOAD_SECONDS)
+            tree, blobs = process.exchange(header, [], [], LOAD_SECONDS)
         except _Gone as gone:
             return Loaded({}, gone.reply)
         try:
@@ -103,6 +105,8 @@ class Worker:
             "seconds": seconds,
         }
         if outside:
+            if where not in process.loaded:
+                self._load(where)  # not to count the libraries that the file imports
             process.reset_peak()
         started = time.perf_counter()
         try:
@@ -145,6 +149,7 @@ class _Process:
 
     def __init__(self) -> None:
         self.inputs = SharedInputs()
+        self.loaded: set[Where] = set()
         self._names: list[str] = []
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", _BOOT, str(_PACKAGE), str(self.inputs.path)],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -116,6 +117,8 @@ def reply_tree(reply: Reply, encoder: Encoder) -> dict[str, Any]:
 
 def main(inputs: str) -> None:
     """Take the pipes over and serve."""
+    # Ctrl-C is for the trusted side, which ends this process when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "win32":
         import msvcrt
 

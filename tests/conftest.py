@@ -1,0 +1,31 @@
+"""Settings of the project's own tests: warnings are errors here, never in a student's run."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("error"), append=False)
+            if item.get_closest_marker("torch") and not find_spec("torch"):
+                item.add_marker(pytest.mark.skip(reason="PyTorch is not installed"))
+
+
+@pytest.fixture(scope="module", params=["in process", "worker"])
+def room(request):
+    """Both rooms: whatever holds in one must hold in the other."""
+    from llm_math_tests.answers.in_process import InProcess
+    from llm_math_tests.answers.worker import Worker
+
+    made = InProcess() if request.param == "in process" else Worker()
+    yield made
+    made.close()
