@@ -7,15 +7,16 @@ catches something, and the derived texts are current.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from llm_math_tests import course, mistakes, tracks
+from llm_math_tests import course, derive, mistakes, tracks
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.door import AnswerRoom, Where
 from llm_math_tests.answers.in_process import InProcess
 from llm_math_tests.exercise import Exercise, Mistake, Outcome
+from llm_math_tests.exercises import exercises
 from llm_math_tests.run import Engine, Solution, run_exercise
 
 UNUSUAL = course.CHECKOUT / "tests" / "unusual"
@@ -88,3 +89,94 @@ def unusual_answers(exercise: Exercise, root: Path = UNUSUAL) -> Iterator[tuple[
 def try_unusual(exercise: Exercise, where: Where, room: AnswerRoom | None = None) -> list[Outcome]:
     """The outcomes of a right but unusual answer; all must have passed."""
     return _run(exercise, Answer(exercise, where, room or InProcess(), "unusual"))
+
+
+def report(chosen: tuple[str, ...], say: Callable[[str], None]) -> int:
+    """Check everything and say what was found; 0 only if nothing is amiss."""
+    amiss = 0
+    for title, findings in (
+        ("derived texts are current", _derived()),
+        ("stubs are not started", _stubs(chosen)),
+        ("references pass", _references(chosen)),
+        ("mistakes are caught", _mistakes(chosen)),
+        ("right but unusual answers pass", _unusual(chosen)),
+    ):
+        count, wrong = findings
+        say(f"{'ok  ' if not wrong else 'FAIL'} {title}: {count}")
+        for line in wrong:
+            say(f"     {line}")
+        amiss += len(wrong)
+    return 1 if amiss else 0
+
+
+Findings = tuple[str, list[str]]
+"""What was counted, in words, and a line for everything that is amiss."""
+
+
+def _derived() -> Findings:
+    if not (course.CHECKOUT / "reference").is_dir():
+        return "not in a checkout, not checked", []
+    return "compared whole", derive.check(course.CHECKOUT)
+
+
+def _stubs(chosen: tuple[str, ...]) -> Findings:
+    engine = Engine(Solution("stub", course.folder("student")), InProcess())
+    count, wrong = 0, []
+    for exercise in exercises():
+        for track in exercise.tracks:
+            if track in chosen and not tracks.unavailable(track):
+                count += 1
+                verdicts = {o.verdict for o in run_exercise(engine, exercise, track)}
+                if verdicts != {"not_started"}:
+                    wrong.append(f"{exercise.name} ({track}): {', '.join(sorted(verdicts))}")
+    return f"{count} stubs", wrong
+
+
+def _references(chosen: tuple[str, ...]) -> Findings:
+    engine = Engine(Solution("reference", course.folder("reference")), InProcess())
+    count, wrong = 0, []
+    for exercise in exercises():
+        for track in exercise.tracks:
+            if track in chosen and not tracks.unavailable(track):
+                count += 1
+                wrong += [
+                    f"{exercise.name} ({track}), {o.check}, {o.case}: {o.verdict}"
+                    for o in run_exercise(engine, exercise, track)
+                    if o.verdict not in ("passed", "not_run")
+                ]
+    return f"{count} answers", wrong
+
+
+def _mistakes(chosen: tuple[str, ...]) -> Findings:
+    tried = [
+        try_mistake(exercise, mistake)
+        for exercise in exercises()
+        for mistake in exercise.mistakes
+        if mistake.track in chosen and not tracks.unavailable(mistake.track)
+    ]
+    caught = sum(one.caught for one in tried)
+    named = sum(one.named for one in tried)
+    wrong = [f"{one.exercise}: {one.mistake} ({one.track}) was not caught" for one in tried
+             if not one.caught]  # fmt: skip
+    wrong += [
+        f"{one.exercise}: {one.mistake} was taken for {', '.join(sorted(set(one.called)))}"
+        for one in tried
+        if one.misnamed
+    ]
+    return f"{caught} caught, {named} named, of {len(tried)}", wrong
+
+
+def _unusual(chosen: tuple[str, ...]) -> Findings:
+    if not UNUSUAL.is_dir():
+        return "none here (they are in the repository's tests/)", []
+    count, wrong = 0, []
+    for exercise in exercises():
+        for how, track, where in unusual_answers(exercise):
+            if track in chosen:
+                count += 1
+                wrong += [
+                    f"{exercise.name} {how} ({track}), {o.check}, {o.case}: {o.verdict}"
+                    for o in try_unusual(exercise, where)
+                    if o.verdict not in ("passed", "not_run")
+                ]
+    return f"{count} answers", wrong

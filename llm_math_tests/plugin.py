@@ -7,6 +7,7 @@ imported before an exercise of ours is collected.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -36,6 +37,22 @@ class PromiseNotRun(Exception):
     """Not started, or not run: skipped to pytest, never green to us."""
 
 
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number of 0 or more, got {text}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, got {text}")
+    return seconds
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the options, all in one group."""
     group = parser.getgroup("llm-math-tests", "the mathematics of language models")
@@ -43,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     def add(name: str, **how: Any) -> None:
         try:
             group.addoption(name, **how)
-        except ValueError as clash:
+        except (ValueError, argparse.ArgumentError) as clash:
             text = (
                 f"ERROR: llm-math-tests and another pytest plugin both define {name} ({clash}). "
                 "Switch the other one off with -p no:NAME, or ours with -p no:llm_math_tests."
@@ -59,9 +76,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="core, stable or contract; may be repeated (default: all)")  # fmt: skip
     add("--solution", default="student", metavar="WHOSE", dest="llm_math_solution",
         help="student (the default), reference, or a folder laid out like student/")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="N", dest="llm_math_seed",
+    add("--seed", type=_seed, default=0, metavar="N", dest="llm_math_seed",
         help="seed of the random inputs (default 0); every failure names it")  # fmt: skip
-    add("--time-limit", type=float, default=10.0, metavar="SECONDS", dest="llm_math_seconds",
+    add("--time-limit", type=_seconds, default=10.0, metavar="SECONDS", dest="llm_math_seconds",
         help="time an answer may take for one check (default 10)")  # fmt: skip
     add("--isolate", action="store_true", dest="llm_math_isolate",
         help="run answers in a worker process that never sees what is expected")  # fmt: skip
@@ -128,10 +145,6 @@ def _choice(config: pytest.Config) -> Choice:
         raise UnusableChoice(f"--exercise: {unknown}") from None
     wanted = option.llm_math_tracks or TRACKS
     levels = option.llm_math_levels or LEVELS
-    if option.llm_math_seed < 0:
-        raise UnusableChoice(f"--seed must be 0 or more, got {option.llm_math_seed}")
-    if not option.llm_math_seconds > 0:
-        raise UnusableChoice(f"--time-limit must be above 0, got {option.llm_math_seconds:g}")
     return Choice(
         solution_of(option.llm_math_solution, config.invocation_params.dir, config.rootpath),
         chosen,
@@ -172,7 +185,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     from llm_math_tests.exercises import exercise
 
-    choice = session_of(metafunc.config).choice
+    try:
+        choice = session_of(metafunc.config).choice
+    except pytest.UsageError as unusable:
+        # Raised while collecting, it would come with a traceback of ours.
+        pytest.exit(str(unusable), returncode=int(pytest.ExitCode.USAGE_ERROR))
     pairs = []
     if marker.args[0] in choice.names:
         pairs = choice.chosen(exercise(marker.args[0]))

@@ -5,9 +5,15 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy  # noqa: F401
 import pytest
+from llm_math_tests import stand_in
 
 pytest_plugins = ["pytester"]
+
+# pytester forgets what an inner run imports. NumPy loads only once a process, and the
+# stand-in's array type must stay the same one, so both are imported before any run.
+stand_in.modules()
 
 HERE = Path(__file__).parent
 

@@ -95,6 +95,7 @@ def matching(patterns: Iterable[str]) -> tuple[str, ...]:
 
 def unknown(name: str) -> str:
     """What to say about a name that is no exercise's."""
-    close = difflib.get_close_matches(name, (*names(), *TOPICS), n=3, cutoff=0.5)
+    known = dict.fromkeys((*names(), *TOPICS))
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     offer = f"did you mean {' or '.join(close)}?" if close else "llm-math list shows them all"
     return f"there is no exercise {name!r}: {offer}"

@@ -35,11 +35,12 @@ def failure_text(exercise: Exercise, records: list[dict[str, Any]], hint: bool =
         ),
         first["message"],
     ]  # fmt: skip
-    if len(worst) > 1 and verdict in ("wrong", "error"):
+    if verdict not in ("wrong", "error") or _is_of_the_whole_answer(first):
+        return "\n".join(lines)
+    if len(worst) > 1:
         others = ", ".join(record["case"] for record in worst if record is not first)
         lines.append(labelled([("also in", others)]))
-    if verdict in ("wrong", "error"):
-        lines.append(labelled([_hint(exercise, hint)]))
+    lines.append(labelled([_hint(exercise, hint)]))
     return "\n".join(lines)
 
 
@@ -52,13 +53,17 @@ def _hint(exercise: Exercise, shown: bool) -> tuple[str, str]:
     return ("hint", exercise.hints[0] + more)
 
 
+def _is_of_the_whole_answer(record: dict[str, Any]) -> bool:
+    return record["verdict"] == "error" and record["message"].startswith("  problem ")
+
+
 def is_blocked(session: Session, records: list[dict[str, Any]]) -> bool:
     """Whether the same trouble with the whole answer was shown already in this process.
 
     A syntax error fails every check of every exercise in its file: it is said once.
     """
     first = records[0]
-    if first["verdict"] != "error" or "problem" not in first["message"].split("\n")[0]:
+    if not _is_of_the_whole_answer(first):
         return False
     key = (first["exercise"], first["track"])
     earlier = [

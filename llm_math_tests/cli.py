@@ -1,0 +1,180 @@
+"""The command line: ``llm-math list | next | show | hint | reset | watch | init | check``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llm_math_tests import __version__
+from llm_math_tests.exercises import UnknownName, matching, names, topic_of
+from llm_math_tests.session import Choice, Session, UnusableChoice, solution_of
+
+if TYPE_CHECKING:
+    from llm_math_tests.exercise import Exercise
+
+TRACKS = ("numpy", "torch", "cupy")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code. A user's mistake is one line, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A Windows console may not have a character: better "?" than a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 0
+    try:
+        return int(_COMMANDS[options.command](options))
+    except (UnknownName, UnusableChoice, OSError) as error:
+        print(f"llm-math: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="llm-math",
+        description="Learn, check and time the mathematics of language models.",
+        epilog="`pytest` checks your answers; `pytest --help` lists its options.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"llm-math-tests {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def command(name: str, text: str, *, exercise: bool = False) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        if exercise:
+            made.add_argument("exercise", help="its name, for example softmax")
+        made.add_argument(
+            "--track", action="append", choices=TRACKS, help="numpy, torch or cupy; repeatable"
+        )
+        made.add_argument(
+            "--solution", default="student", metavar="WHOSE",
+            help="student (the default), reference, or a folder laid out like student/",
+        )  # fmt: skip
+        return made
+
+    command("list", "every exercise, and how far you are")
+    command("next", "the next exercise, with its file and line")
+    command("show", "what an exercise asks, and what is checked", exercise=True)
+    hint = command("hint", "a hint; a number for a later one", exercise=True)
+    hint.add_argument("step", nargs="?", type=int, default=1, help="1 is the first hint")
+    command("reset", "put an exercise's stub back (a copy is kept)", exercise=True)
+    command("watch", "check what a saved file touches, again and again")
+    init = commands.add_parser("init", help="lay out a student's folder", allow_abbrev=False)
+    init.add_argument("folder", type=Path, metavar="DIR")
+    command("check", "for maintainers: is the catalogue what it says it is?")
+    return parser
+
+
+def _chosen_tracks(options: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(t for t in TRACKS if t in (options.track or TRACKS))
+
+
+def _session(options: argparse.Namespace, chosen: tuple[str, ...] | None = None) -> Session:
+    solution = solution_of(options.solution, Path.cwd())
+    return Session(Choice(solution, chosen or names(), _chosen_tracks(options)))
+
+
+def _one(name: str) -> Exercise:
+    from llm_math_tests.exercises import exercise
+
+    found = matching([name])
+    if len(found) != 1:
+        raise UnknownName(f"{name!r} stands for {', '.join(found)}: say which")
+    return exercise(found[0])
+
+
+def _list(options: argparse.Namespace) -> int:
+    from llm_math_tests.report.progress import listing
+
+    session = _session(options)
+    for line in listing(session):
+        print(line, flush=True)
+    return 0
+
+
+def _next(options: argparse.Namespace) -> int:
+    from llm_math_tests.report.progress import next_line
+
+    print(next_line(_session(options)))
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from llm_math_tests.report.lesson import lesson
+
+    exercise = _one(options.exercise)
+    track = (options.track or ["numpy"])[0]
+    print(lesson(exercise, track))
+    return 0
+
+
+def _hint(options: argparse.Namespace) -> int:
+    import textwrap
+
+    exercise = _one(options.exercise)
+    count = len(exercise.hints)
+    if not 1 <= options.step <= count:
+        raise UnusableChoice(f"{exercise.name} has hints 1 to {count}, got {options.step}")
+    print(f"{exercise.name}, hint {options.step} of {count}")
+    print(textwrap.fill(exercise.hints[options.step - 1], 78, initial_indent="  ",
+                        subsequent_indent="  "))  # fmt: skip
+    if options.step < count:
+        print(f"more: llm-math hint {exercise.name} {options.step + 1}")
+    return 0
+
+
+def _reset(options: argparse.Namespace) -> int:
+    from llm_math_tests.student_folder import reset
+
+    if options.solution == "reference":
+        raise UnusableChoice("the reference is not yours to reset")
+    solution = solution_of(options.solution, Path.cwd())
+    exercise = _one(options.exercise)
+    for track in options.track or ["numpy"]:
+        print(reset(exercise.name, topic_of(exercise.name), track, solution.root))
+    return 0
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from llm_math_tests.watch import watch
+
+    watch(solution_of(options.solution, Path.cwd()), _chosen_tracks(options))
+    return 0
+
+
+def _init(options: argparse.Namespace) -> int:
+    from llm_math_tests.student_folder import lay_out
+
+    for line in lay_out(options.folder):
+        print(line)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from llm_math_tests.honesty import report
+
+    return report(_chosen_tracks(options), print)
+
+
+_COMMANDS = {
+    "list": _list,
+    "next": _next,
+    "show": _show,
+    "hint": _hint,
+    "reset": _reset,
+    "watch": _watch,
+    "init": _init,
+    "check": _check,
+}
+
+if __name__ == "__main__":
+    raise SystemExit(main())
