@@ -86,6 +86,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="show the first hint below each failure")  # fmt: skip
     add("--results", type=Path, metavar="FILE", dest="llm_math_results",
         help="write every outcome to FILE as JSON")  # fmt: skip
+    add("--require-gpu", action="store_true", dest="llm_math_require_gpu",
+        help="fail where a GPU, PyTorch for it or CuPy is missing, instead of standing in")  # fmt: skip
     add("--benchmark", action="store_true", dest="llm_math_benchmark",
         help="also time what is right, and write a report to reports/")  # fmt: skip
 
@@ -107,6 +109,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[TROUBLE] = []
     if config.option.llm_math_exercises or config.option.llm_math_solution != "student":
         session_of(config)
+    if config.option.llm_math_require_gpu:
+        from llm_math_tests.tracks.hardware import missing_for_gpu
+
+        missing = missing_for_gpu()
+        if missing:
+            raise pytest.UsageError(f"--require-gpu: {'; '.join(missing)}")
     if config.option.llm_math_benchmark:
         if not config.pluginmanager.hasplugin("benchmark"):
             raise pytest.UsageError("--benchmark needs the plugin pytest-benchmark to be active")

@@ -125,12 +125,12 @@ class Engine:
             note = f", {case.note}" if case.note else ""
             lines.insert(0, ("called", called + note))
             lines.append(("repeat", self._repeat(answer, check)))
-        proved_by = next((r.proved_by for _, _, r in answer.calls if r.proved_by), "")
+        proved_by = next((r.proved_by for _, _, r in answer.calls[::-1] if r.proved_by), "")
         return self._outcome(
             check, case, answer, verdict, among,
             mistake=mistake, message=labelled(lines), ended=ended,
             seconds=time.perf_counter() - started,
-            proved_by=proved_by or tracks.track(answer.track).proved_by(),
+            proved_by=proved_by,
         )  # fmt: skip
 
     def _without_a_call(
@@ -184,8 +184,7 @@ class Engine:
             message=message,
             seconds=seconds,
             ended=ended,
-            # Nothing was called: what it would have run on cannot be asked of a
-            # library that was not imported.
+            # Where nothing was called, the library was not imported and cannot be asked.
             proved_by=proved_by or ("stand-in" if answer.track == "cupy" else "cpu"),
         )
 

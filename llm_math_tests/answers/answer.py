@@ -158,6 +158,15 @@ class Answer:
         return None
 
     @property
+    def is_stub(self) -> bool:
+        """Whether there is nothing to run: no file, no function, or the untouched stub."""
+        source = source_of(self.where)
+        if source.functions is None:
+            return not source.exists
+        written = source.functions.get(self.exercise.name)
+        return written is None or written.untouched
+
+    @property
     def line(self) -> int | None:
         """The line where the function is defined, if its file says so."""
         functions = source_of(self.where).functions

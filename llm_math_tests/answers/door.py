@@ -87,7 +87,7 @@ class Reply:
     """That line."""
     printed: str = ""
     proved_by: str = ""
-    """Set where the call ran on something else than the track's ordinary calls do."""
+    """On what it ran: cpu, stand-in, fake or device."""
     notes: tuple[str, ...] = ()
     traceback: Any = None
     """In process only: the traceback, for a debugger."""

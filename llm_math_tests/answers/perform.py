@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from llm_math_tests.answers.door import Fact, Reply, Request
 from llm_math_tests.answers.raised import reply_of_exception
@@ -37,6 +40,7 @@ def perform(
     if request.on_accelerator and track.name == "torch" and track.device() is None:
         return _on_the_fake_device(function, request, table, source)
     table.on_accelerator = request.on_accelerator
+    proved_by = "device" if request.on_accelerator and track.device() else track.proved_by()
     args = [table.hand(value, str(i)) for i, value in enumerate(request.args)]
     kwargs = {name: table.hand(value, name) for name, value in request.kwargs.items()}
     measure = track.peak_memory() if request.measure_memory else nullcontext(lambda: None)
@@ -60,10 +64,12 @@ def perform(
             took = time.perf_counter() - started
             failed = reply_of_exception(error, source, took, seconds)
         took = time.perf_counter() - started
-    changed = () if handed_already else table.changed()
+    changed = table.changed()
+    if peak is not None:
+        peak = max(peak, table.most_kept)
     said = tuple(dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in heard))[:5]
     if failed is not None:
-        return replace(failed, changed=changed, warnings=said)
+        return replace(failed, changed=changed, warnings=said, proved_by=proved_by)
     facts: list[Fact] = []
     value = table.take(result, facts)
     taken_grads = tuple(None if g is None else table.take(g, []) for g in grads)
@@ -76,7 +82,7 @@ def perform(
         warnings=said,
         seconds=took,
         peak_bytes=peak,
-        proved_by="device" if request.on_accelerator and track.device() else "",
+        proved_by=proved_by,
     )
 
 
@@ -88,6 +94,12 @@ class _Table:
         self._handed_already = handed_already
         self.on_accelerator = False
         self._handed: list[tuple[str, Value, Any]] = []
+        self._block: tuple[str, Value, Any] | None = None
+        """The block that the answer has in hand: only one is held, so that memory stays its own."""
+        self._blocks_changed: list[str] = []
+        self._lent: list[tuple[weakref.ref[np.ndarray], int]] = []
+        self.most_kept = 0
+        """The most bytes of blocks that were alive at once (torch does not see those arrays)."""
 
     def hand(self, value: Value, name: str) -> Any:
         """Turn a neutral value into the track's own."""
@@ -110,8 +122,36 @@ class _Table:
         return value
 
     def _blocks(self, blocks: Blocks, name: str) -> Iterator[Any]:
-        while (block := blocks.pull()) is not None:
-            yield self.hand(block, name)
+        while True:
+            block = blocks.pull()
+            self._settle_block()
+            if block is None:
+                return
+            yield self._hand_block(block, name)
+            del block
+
+    def _hand_block(self, block: Value, name: str) -> Any:
+        # Always a copy, also in a worker: what it is compared with must be out of reach.
+        own = block if isinstance(block, Bfloat16) else replica(block)
+        handed = self._track.hand(own)
+        if self.on_accelerator:
+            handed = self._track.to_device(handed)
+        on_host = isinstance(own, np.ndarray) and self._track.device() is None
+        self._block = (name, block, own if on_host else handed)
+        if on_host:
+            self._lent.append((weakref.ref(own), own.nbytes))
+        return handed
+
+    def _settle_block(self) -> None:
+        """See whether the last block was changed, let go of it, and count what is kept."""
+        if self._block is not None:
+            name, before, seen = self._block
+            if self._differs(before, seen):
+                self._blocks_changed.append(name)
+            self._block = None
+            del before, seen
+        self._lent = [lent for lent in self._lent if lent[0]() is not None]
+        self.most_kept = max(self.most_kept, sum(size for _, size in self._lent))
 
     def _given(self, given: Given) -> Callable[..., Any]:
         def call(*args: Any) -> Any:
@@ -136,12 +176,23 @@ class _Table:
 
     def changed(self) -> tuple[str, ...]:
         """The names of the inputs that do not hold their bytes any more."""
-        names = []
-        for name, before, handed in self._handed:
-            taken = self._track.take(handed)
-            if taken is None or _bytes(taken[0]) != _bytes(before):
-                names.append(name)
-        return tuple(dict.fromkeys(names))
+        self._settle_block()
+        names = [name for name, before, handed in self._handed if self._differs(before, handed)]
+        return tuple(dict.fromkeys([*names, *self._blocks_changed]))
+
+    def _differs(self, before: Value, handed: Any) -> bool:
+        if isinstance(before, np.ndarray) and type(handed) is np.ndarray:
+            return not _same_bits(before, handed)
+        taken = self._track.take(handed)
+        return taken is None or _bytes(taken[0]) != _bytes(before)
+
+
+def _same_bits(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether two arrays are the same, without a copy of either (NaN equals NaN)."""
+    if first.dtype != second.dtype:
+        return False
+    bits = f"u{first.itemsize}"
+    return np.array_equal(first.view(bits), second.view(bits))
 
 
 def _bytes(value: Value) -> bytes:

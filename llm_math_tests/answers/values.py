@@ -44,12 +44,13 @@ class Bfloat16:
     @classmethod
     def from_bits(cls, bits: np.ndarray) -> Bfloat16:
         """Read the 16-bit patterns of a bfloat16 array."""
-        wide = np.ascontiguousarray(bits).view(np.uint16).astype(np.uint32) << 16
+        wide = np.asarray(bits, order="C").view(np.uint16).astype(np.uint32) << 16
         return cls(wide.view(np.float32))
 
     def to_bits(self) -> np.ndarray:
         """The 16-bit patterns, as uint16."""
-        return (np.ascontiguousarray(self.values).view(np.uint32) >> 16).astype(np.uint16)
+        bits = np.asarray(self.values, order="C").view(np.uint32)
+        return np.asarray(bits >> 16, np.uint16)
 
     @property
     def shape(self) -> tuple[int, ...]:

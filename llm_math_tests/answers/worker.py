@@ -22,6 +22,7 @@ from llm_math_tests.answers.wire import BadFrame, Decoder, Encoder, read_frame, 
 LOAD_SECONDS = 60.0
 _GRACE = 1.0
 """The worker ends an overlong call itself and can say where; after this it is killed."""
+_PROVED_BY = ("cpu", "stand-in", "fake", "device")
 _PRINTED_LIMIT = 20_000
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -122,7 +123,7 @@ class Worker:
         peak = process.peak_growth() if outside else reply.peak_bytes
         return replace(
             reply,
-            changed=process.inputs.changed(),
+            changed=(*process.inputs.changed(), *_blocks_in(reply.changed, request)),
             seconds=took,
             peak_bytes=peak,
             printed=process.printed(),
@@ -304,6 +305,13 @@ class _Process:
         self.inputs.close()
 
 
+def _blocks_in(names: tuple[str, ...], request: Request) -> tuple[str, ...]:
+    """Those of the names that are iterators: blocks lie in the worker, so its word must do."""
+    arguments = [*((str(i), v) for i, v in enumerate(request.args)), *request.kwargs.items()]
+    blocks = {name for name, value in arguments if isinstance(value, Blocks)}
+    return tuple(name for name in names if name in blocks)
+
+
 def _named(encoder: Encoder, process: _Process, values: Any) -> Any:
     """Encode the arguments, telling the shared inputs whose array comes next."""
     if isinstance(values, dict):
@@ -352,7 +360,7 @@ def _reply(tree: dict[str, Any], blobs: list[bytes]) -> Reply:
         exception=str(tree["exception"])[:100],
         line=None if tree["line"] is None else int(tree["line"]),
         text=str(tree["text"])[:200],
-        proved_by=tree["proved_by"] if tree["proved_by"] in ("fake", "device") else "",
+        proved_by=tree["proved_by"] if tree["proved_by"] in _PROVED_BY else "",
         notes=tuple(str(note)[:300] for note in tree["notes"][:20]),
     )
 

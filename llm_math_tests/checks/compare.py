@@ -82,7 +82,7 @@ def _expect_exact(got: Value, truth: Truth, what: str) -> None:
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise Wrong(
-            f"{truth.value[first]} at {list(first)}",
+            f"{truth.value[first]}{_at(first)}",
             f"{have[first]}{_more(int(bad.sum()), bad.size)}",
         )
 
@@ -91,9 +91,9 @@ def _expected(have: np.ndarray, want: np.ndarray, close: np.ndarray, what: str) 
     unexpected = ~close & ~np.isfinite(have) & np.isfinite(want)
     if unexpected.any():
         position = _first(unexpected)
-        return f"finite values: {_number(want[position])} at {list(position)}"
+        return f"finite values: {_number(want[position])}{_at(position)}"
     position = _worst_position(have, want, close)
-    return f"{_number(want[position])} at {list(position)}"
+    return f"{_number(want[position])}{_at(position)}"
 
 
 def _worst_position(have: np.ndarray, want: np.ndarray, close: np.ndarray) -> tuple[int, ...]:
@@ -119,11 +119,11 @@ def _worst(
         ("-inf", bad & np.isneginf(have)),
     ):
         if found.any() and np.isfinite(want[found]).any():
-            where = list(_first(found & np.isfinite(want)))
-            return f"{name} at {where}{_more(int(found.sum()), found.size)}"
+            where = _at(_first(found & np.isfinite(want)))
+            return f"{name}{where}{_more(int(found.sum()), found.size)}"
     position = _worst_position(have, want, close)
     off = float(error[position])
-    text = f"{_number(have[position])} at {list(position)}"
+    text = f"{_number(have[position])}{_at(position)}"
     if np.isfinite(off):
         ulps = off / max(float(np.abs(want[position])) * eps(dtype), 1e-300)
         unit = f"{ulps:.2g} ulp" if ulps < 1e6 else f"{off:.2g}"
@@ -133,6 +133,11 @@ def _worst(
 
 def _first(mask: np.ndarray) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argwhere(mask)[0])
+
+
+def _at(position: tuple[int, ...]) -> str:
+    """Where a value stands; a 0-d array has but one place."""
+    return f" at {list(position)}" if position else ""
 
 
 def _more(count: int, size: int) -> str:

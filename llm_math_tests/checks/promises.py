@@ -402,6 +402,34 @@ def stays_on_device(sample: Sample, truth: TruthOf, *, connected: bool = True) -
     )  # fmt: skip
 
 
+def takes_a_device(sample: Sample, truth: TruthOf) -> Check:
+    """A maker of arrays makes them where ``device`` says (torch and cupy)."""
+
+    def run(answer: Answer, inputs: Inputs) -> None:
+        from llm_math_tests import tracks
+
+        # Without an accelerator, the fake one takes the place of any device that torch is told.
+        device = 0 if answer.track == "cupy" else tracks.track("torch").device() or "cpu"
+        reply = answer.try_to_ask({**inputs, "device": device}, on_accelerator=True)
+        if reply.proved_by == "fake" and reply.ended == "refused":
+            raise NotRun(reply.problem)
+        if reply.proved_by == "fake" and reply.ended == "raised":
+            place = f" (line {reply.line}: {reply.text})" if reply.line else ""
+            raise Wrong("the array on the device that device names", reply.problem + place)
+        if reply.ended != "returned":
+            raise AnswerEnded(reply)
+        if reply.proved_by == "fake":
+            return
+        if any(fact.device == "cpu" for fact in reply.facts):
+            raise Wrong("the array on the device that device names", "an array on the CPU")
+        expect_truth(answer, reply.value, truth(**inputs), DEFAULT_FLOAT[answer.track])
+
+    return Check(
+        "takes_a_device", "contract", "the array is made on the device that is asked for",
+        run, (_case("given", sample),), tracks=("torch", "cupy"),
+    )  # fmt: skip
+
+
 def refuses_bad_arguments(refusals: Sequence[Refusal]) -> Check:
     """``ValueError`` naming the argument and the value."""
 

@@ -28,3 +28,19 @@ def cuda_device_count() -> int:
     except (OSError, AttributeError):
         return 0
     return count.value
+
+
+def missing_for_gpu() -> list[str]:
+    """What keeps the torch and cupy tracks from running on a GPU here, in words."""
+    missing = []
+    if not cuda_device_count():
+        missing.append("the CUDA driver reports no device")
+    for package, name in (("torch", "PyTorch"), ("cupy", "CuPy")):
+        if not installed(package):
+            missing.append(f"{name} is not installed")
+    if not missing:
+        import torch
+
+        if not torch.cuda.is_available():
+            missing.append(f"this PyTorch ({torch.__version__}) cannot use CUDA")
+    return missing

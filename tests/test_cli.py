@@ -1,0 +1,186 @@
+"""The command line, called as its users call it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from llm_math_tests import course
+from llm_math_tests.cli import main
+from llm_math_tests.run import Solution
+from llm_math_tests.watch import verdict_lines
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A student's folder, and the place we stand in."""
+    shutil.copytree(course.folder("student"), tmp_path / "student")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def solve(folder, topic="softmax", track="numpy"):
+    """Hand the reference in."""
+    source = course.folder("reference") / topic / f"with_{track}.py"
+    shutil.copy(source, folder / "student" / topic / f"with_{track}.py")
+
+
+def test_next_names_the_first_stub_with_its_line(folder, capsys):
+    assert main(["next"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("next: softmax (numpy)  student/softmax/with_numpy.py:")
+    line = int(out.split(":")[2].split()[0])
+    text = (folder / "student/softmax/with_numpy.py").read_text().splitlines()
+    assert text[line - 1].startswith("def softmax(")
+
+
+def test_next_moves_on_when_an_answer_is_right(folder, capsys):
+    solve(folder)
+    main(["next", "--track", "numpy"])
+    assert "next: attention_scores (numpy)" in capsys.readouterr().out
+
+
+def test_list_shows_what_is_done_begun_and_not_started(folder, capsys):
+    path = folder / "student/softmax/with_numpy.py"
+    solve(folder)
+    text = path.read_text().replace("numbers.max(axis=axis, keepdims=True)", "0 * numbers")
+    path.write_text(text)
+    assert main(["list", "--track", "numpy"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["log_softmax"].split()[1] == "done"
+    assert " of " in lines["logsumexp"]
+    assert "not started" in lines["attention_scores"]
+
+
+def test_show_prints_the_lesson_and_the_promises(capsys):
+    assert main(["show", "softmax", "--track", "torch"]) == 0
+    out = capsys.readouterr().out
+    assert "softmax(logits, temperature=1.0, axis=-1)" in out
+    assert "Source:" in out
+    assert "gradient_flows" in out
+    assert "student/softmax/with_torch.py" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_hints_come_one_at_a_time(capsys):
+    assert main(["hint", "softmax"]) == 0
+    first = capsys.readouterr().out
+    assert "hint 1 of" in first
+    assert "more: llm-math hint softmax 2" in first
+    assert main(["hint", "softmax", "9"]) == 2
+    assert "hints 1 to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["show", "sofmax"], "did you mean softmax"),
+        (["show", "*"], "say which"),
+        (["next", "--solution", "nowhere"], "there is no such folder"),
+        (["reset", "softmax", "--solution", "reference"], "not yours"),
+    ],
+)
+def test_a_users_mistake_is_one_line(folder, capsys, arguments, words):
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_without_a_student_folder_it_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["next"]) == 2
+    assert "llm-math init" in capsys.readouterr().err
+
+
+def test_reset_puts_the_stub_back_and_keeps_a_copy(folder, capsys):
+    path = folder / "student/softmax/with_numpy.py"
+    stubs = path.read_text()
+    solve(folder)
+    mine = path.read_text()
+    assert main(["reset", "logsumexp"]) == 0
+    kept = list((folder / "student/softmax/kept").glob("with_numpy-*.py"))
+    assert [file.read_text() for file in kept] == [mine]
+    assert main(["reset", "logsumexp"]) == 0
+    assert "already" in capsys.readouterr().out
+    from llm_math_tests.derive import is_untouched
+
+    now = path.read_text()
+    assert is_untouched(now, "logsumexp")
+    assert not is_untouched(now, "softmax")
+    assert stubs.split("def logsumexp")[1].split("def ")[0].strip() in now
+
+
+def test_reset_of_a_file_that_does_not_parse_changes_nothing(folder, capsys):
+    path = folder / "student/softmax/with_numpy.py"
+    path.write_text("def softmax(:\n")
+    assert main(["reset", "softmax"]) == 2
+    assert path.read_text() == "def softmax(:\n"
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_init_lays_a_folder_out_and_overwrites_nothing(tmp_path, capsys):
+    place = tmp_path / "course"
+    assert main(["init", str(place)]) == 0
+    mine = place / "student/softmax/with_numpy.py"
+    mine.write_text("# mine\n")
+    assert main(["init", str(place)]) == 0
+    assert "kept   student/softmax/with_numpy.py" in capsys.readouterr().out
+    assert mine.read_text() == "# mine\n"
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--exercise", "softmax", "--track", "numpy"],
+        cwd=place, capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "not started" in result.stdout
+
+
+class TestWatch:
+    def test_a_saved_file_gets_a_line_an_exercise_and_the_first_failure(self, folder):
+        solve(folder)
+        path = folder / "student/softmax/with_numpy.py"
+        path.write_text(path.read_text().replace("if not temperature > 0:", "if False:"))
+        text = "\n".join(verdict_lines(Solution("student", folder / "student"), path))
+        assert "logsumexp                                passed" in text
+        assert "refuses_bad_arguments" in text
+        assert "let a temperature of 0 or less through" in text
+
+    def test_stubs_are_not_started(self, folder):
+        path = folder / "student/softmax/with_numpy.py"
+        text = "\n".join(verdict_lines(Solution("student", folder / "student"), path))
+        assert "softmax                                  not started" in text
+
+    def test_saving_is_noticed(self, folder):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "llm_math_tests.cli", "watch", "--track", "numpy"],
+            stdout=subprocess.PIPE, text=True, cwd=folder,
+        )  # fmt: skip
+        said: list[str] = []
+        reader = threading.Thread(target=lambda: said.extend(iter(process.stdout.readline, "")))
+        reader.start()
+        try:
+            _until(lambda: any("watching" in line for line in said))
+            solve(folder)
+            _until(lambda: any(line.rstrip().endswith(" s") for line in said))
+            assert any("softmax" in line and "passed" in line for line in said)
+        finally:
+            process.kill()
+            process.wait()
+            reader.join()
+            process.stdout.close()
+
+
+def _until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+
+
+def test_no_arguments_show_the_commands(capsys):
+    assert main([]) == 0
+    assert "watch" in capsys.readouterr().out
