@@ -87,7 +87,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--results", type=Path, metavar="FILE", dest="llm_math_results",
         help="write every outcome to FILE as JSON")  # fmt: skip
     add("--require-gpu", action="store_true", dest="llm_math_require_gpu",
-        help="fail where a GPU, PyTorch for it or CuPy is missing, instead of standing in")  # fmt: skip
+        help="fail where a GPU, PyTorch for it or CuPy is missing: no stand-ins")  # fmt: skip
     add("--benchmark", action="store_true", dest="llm_math_benchmark",
         help="also time what is right, and write a report to reports/")  # fmt: skip
 
@@ -182,7 +182,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Mod
     """Collect the suite's ``bench_*.py`` files, with ``--benchmark`` only."""
     ours = file_path.parent == course.SUITE and file_path.name.startswith("bench_")
     if ours and parent.config.option.llm_math_benchmark and file_path.suffix == ".py":
-        return pytest.Module.from_parent(parent, path=file_path)  # type: ignore[no-any-return]
+        return pytest.Module.from_parent(parent, path=file_path)
     return None
 
 
@@ -333,4 +333,3 @@ class _Gatherer:
             terminalreporter.write_line(line)
         for line in self._config.stash[TROUBLE]:
             terminalreporter.write_line(f"ERROR: {line}", red=True)
-

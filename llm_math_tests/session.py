@@ -119,7 +119,9 @@ class Session:
 
     def records(self) -> list[dict[str, Any]]:
         """All records, in the catalogue's order whatever order they ran in."""
-        return [record for key in sorted(self.outcomes, key=_place) for record in self.outcomes[key]]
+        return [
+            record for key in sorted(self.outcomes, key=_place) for record in self.outcomes[key]
+        ]
 
     def failures_of(self, name: str, track: str) -> list[dict[str, Any]]:
         """What keeps an answer from being right: run the checks that have not run yet."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy  # noqa: F401
 import pytest
+
 from llm_math_tests import stand_in
 
 pytest_plugins = ["pytester"]

@@ -7,6 +7,7 @@ import importlib
 from collections import Counter
 
 import pytest
+
 from llm_math_tests import course, derive, honesty, tracks
 from llm_math_tests.answers.answer import parameters_of
 from llm_math_tests.answers.in_process import InProcess
@@ -127,9 +128,9 @@ def test_every_check_catches_a_mistake(name):
     if tracks.unavailable("torch"):
         pytest.skip("PyTorch is not installed: its mistakes cannot be tried")
     entry = exercise(name)
-    biting = {
-        check for mistake in entry.mistakes for check in honesty.try_mistake(entry, mistake).caught_by
-    }  # fmt: skip
+    biting: set[str] = set()
+    for mistake in entry.mistakes:
+        biting.update(honesty.try_mistake(entry, mistake).caught_by)
     assert {check.name for check in entry.checks} - biting == set()
 
 

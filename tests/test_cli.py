@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+
 from llm_math_tests import course
 from llm_math_tests.cli import main
 from llm_math_tests.run import Solution

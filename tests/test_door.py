@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.door import Where
 from llm_math_tests.answers.values import Bfloat16, Blocks, Given
@@ -17,7 +18,11 @@ from llm_math_tests.checks.wrong import AnswerEnded
 from llm_math_tests.exercise import Exercise
 
 TRACKS = ["numpy", pytest.param("torch", marks=pytest.mark.torch), "cupy"]
-LIBRARY = {"numpy": "import numpy as xp", "torch": "import torch as xp", "cupy": "import cupy as xp"}
+LIBRARY = {
+    "numpy": "import numpy as xp",
+    "torch": "import torch as xp",
+    "cupy": "import cupy as xp",
+}
 
 
 def answer(signature: str, body: str, track: str, room) -> Answer:

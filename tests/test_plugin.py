@@ -8,6 +8,7 @@ import sys
 import textwrap
 
 import pytest
+
 from llm_math_tests import course
 
 SETTINGS = "[pytest]\naddopts = --pyargs -p no:randomly\ntestpaths = llm_math_tests.suite\n"
@@ -81,9 +82,7 @@ class TestOutcomes:
         replace_stub(folder, "return logits")
         runs = []
         for seed in ("7", "7", "8"):
-            result = folder.runpytest_inprocess(
-                *NUMPY, "-k", "matches_the_formula", "--seed", seed
-            )
+            result = folder.runpytest_inprocess(*NUMPY, "-k", "matches_the_formula", "--seed", seed)
             runs.append([line for line in result.stdout.lines if line.startswith("  got ")])
         assert runs[0] == runs[1] != runs[2]
 
@@ -247,8 +246,8 @@ class TestResults:
             "exercise", "topic", "track", "answer", "check", "level", "case", "verdict",
             "points", "max_points", "mistake", "message", "seconds", "ended", "proved_by",
         }  # fmt: skip
-        assert document["points"] == document["max_points"] == exercise("softmax").points_in(
-            "numpy"
+        assert (
+            document["points"] == document["max_points"] == exercise("softmax").points_in("numpy")
         )
 
     def test_a_place_that_cannot_be_written_is_said(self, folder):
@@ -260,8 +259,8 @@ class TestResults:
         result.stdout.fnmatch_lines(["ERROR: --results file?out.json: not written*"])
 
     def test_points_of_a_check_are_all_or_nothing(self, folder):
-        replace_stub(folder, "z = logits - logits.max(axis=axis, keepdims=True)\n"
-                             "e = np.exp(z)\nreturn e / e.sum(axis=axis, keepdims=True)")  # fmt: skip
+        body = "z = logits - logits.max(axis=axis, keepdims=True)\ne = np.exp(z)\n"
+        replace_stub(folder, body + "return e / e.sum(axis=axis, keepdims=True)")
         folder.runpytest_inprocess(*NUMPY, "--results", "out.json")
         records = json.loads((folder.path / "out.json").read_text())["outcomes"]
         formula = [r for r in records if r["check"] == "matches_the_formula"]

@@ -136,10 +136,11 @@ class _Table:
         handed = self._track.hand(own)
         if self.on_accelerator:
             handed = self._track.to_device(handed)
-        on_host = isinstance(own, np.ndarray) and self._track.device() is None
-        self._block = (name, block, own if on_host else handed)
-        if on_host:
+        if isinstance(own, np.ndarray) and self._track.device() is None:
+            self._block = (name, block, own)
             self._lent.append((weakref.ref(own), own.nbytes))
+        else:
+            self._block = (name, block, handed)
         return handed
 
     def _settle_block(self) -> None:

@@ -47,7 +47,7 @@ def _kind(error: BaseException) -> str:
     """The nearest builtin exception's name: a subclass of ValueError counts as one."""
     for kind in type(error).__mro__:
         if getattr(builtins, kind.__name__, None) is kind:
-            return kind.__name__
+            return str(kind.__name__)
     return type(error).__name__
 
 

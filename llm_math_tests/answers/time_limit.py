@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -88,7 +88,5 @@ def _by_async_exception(seconds: float) -> Iterator[None]:
         if thrown:
             # One more may be on its way: let it arrive here, not in the caller.
             throw(thread, None)
-            try:
+            with suppress(TimeLimitReached):
                 time.sleep(0)
-            except TimeLimitReached:
-                pass

@@ -147,7 +147,7 @@ def span(array: np.ndarray) -> int:
     """How many bytes a strided array reaches over (at least one)."""
     if array.size == 0:
         return 1
-    reach = sum((n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True))
+    reach: int = sum((n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True))
     return reach + array.itemsize
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -47,26 +48,27 @@ class Worker:
     name: Room = "worker"
 
     def __init__(self) -> None:
-        self._processes: dict[str, _Process] = {}
+        self._processes: dict[tuple[str, bool], _Process] = {}
         self._listed: dict[Where, Loaded] = {}
 
-    def _process(self, track: str) -> _Process:
-        process = self._processes.get(track)
+    def _process(self, track: str, on_accelerator: bool = False) -> _Process:
+        # The fake accelerator changes torch for its whole process: ordinary calls keep out.
+        key = (track, on_accelerator)
+        process = self._processes.get(key)
         if process is None or not process.alive():
             if process is not None:
                 process.close()
-            process = self._processes[track] = _Process()
+            process = self._processes[key] = _Process()
         return process
 
     def load(self, where: Where) -> Loaded:
         """Load the file in its worker and say what it defines."""
         if where not in self._listed:
-            self._listed[where] = self._load(where)
+            self._listed[where] = self._load(where, self._process(where.track))
         return self._listed[where]
 
-    def _load(self, where: Where) -> Loaded:
+    def _load(self, where: Where, process: _Process) -> Loaded:
         header = {"do": "load", "where": _where_tree(where), "load_seconds": LOAD_SECONDS}
-        process = self._process(where.track)
         process.loaded.add(where)
         try:
             tree, blobs = process.exchange(header, [], [], LOAD_SECONDS)
@@ -89,7 +91,12 @@ class Worker:
 
     def call(self, where: Where, request: Request, seconds: float) -> Reply:
         """Make one call, within a time limit held by this side."""
-        process = self._process(where.track)
+        process = self._process(where.track, request.on_accelerator and where.track == "torch")
+        if where not in process.loaded:
+            # On a clock of its own, and so that a library's memory is not the call's.
+            gone = self._load(where, process).failed
+            if gone is not None:
+                return gone
         encoder = Encoder(process.lay_out)
         process.begin(request)
         outside = request.measure_memory and process.can_measure_memory()
@@ -106,8 +113,6 @@ class Worker:
             "seconds": seconds,
         }
         if outside:
-            if where not in process.loaded:
-                self._load(where)  # not to count the libraries that the file imports
             process.reset_peak()
         started = time.perf_counter()
         try:
@@ -227,7 +232,7 @@ class _Process:
             if "need" not in frame[0]:
                 reply: tuple[dict[str, Any], list[bytes]] = frame
                 return reply
-            self._provide(*frame, live)
+            self._provide(frame[0], frame[1], live)
 
     def _provide(
         self, need: dict[str, Any], blobs: list[bytes], live: list[Blocks | Given]
@@ -298,10 +303,8 @@ class _Process:
             self.kill()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
-                try:
+                with suppress(OSError):
                     pipe.close()
-                except OSError:
-                    pass
         self.inputs.close()
 
 

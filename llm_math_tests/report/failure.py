@@ -54,7 +54,8 @@ def _hint(exercise: Exercise, shown: bool) -> tuple[str, str]:
 
 
 def _is_of_the_whole_answer(record: dict[str, Any]) -> bool:
-    return record["verdict"] == "error" and record["message"].startswith("  problem ")
+    message: str = record["message"]
+    return record["verdict"] == "error" and message.startswith("  problem ")
 
 
 def is_blocked(session: Session, records: list[dict[str, Any]]) -> bool:
@@ -71,4 +72,4 @@ def is_blocked(session: Session, records: list[dict[str, Any]]) -> bool:
         for (name, track, check), kept in session.outcomes.items()
         if (name, track) == key and kept[0]["message"] == first["message"]
     ]
-    return earlier[0] != first["check"]
+    return bool(earlier[0] != first["check"])

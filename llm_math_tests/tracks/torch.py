@@ -17,11 +17,11 @@ from llm_math_tests.answers.values import ARRAY_DTYPES, Bfloat16, Value
 from llm_math_tests.tracks import ProvedBy
 
 
-class _StorageWatch(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
+class _StorageWatch(TorchDispatchMode):  # type: ignore[misc, no-untyped-call, unused-ignore]
     """Counts the bytes of every storage that torch operations make, while it is alive."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
         self._alive: Any = WeakIdKeyDictionary()
         self.peak = 0
 
