@@ -205,12 +205,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("promise", params or [pytest.param(None, id="not-chosen")], indirect=True)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Drop what was not chosen; ours keep the catalogue's order whoever shuffles."""
-    left_out = [item for item in items if item.name.endswith("[not-chosen]")]
+    """Drop what was not chosen, and put the rest in teaching order: ``-x`` stops early."""
+    left_out = {item for item in items if item.name.endswith("[not-chosen]")}
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
+        config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
+    places = [place for place, item in enumerate(items) if item.path.parent == course.SUITE]
+    if places:
+        from llm_math_tests.exercises import names
+
+        order = {name: i for i, name in enumerate(names())}
+        ours = sorted((items[place] for place in places), key=lambda item: _rank(item, order))
+        for place, item in zip(places, ours, strict=True):
+            items[place] = item
+
+
+def _rank(item: pytest.Item, order: dict[str, int]) -> tuple[bool, int]:
+    """Tests before benchmarks, each in the catalogue's order."""
+    marker = item.get_closest_marker("exercise")
+    name = marker.args[0] if marker is not None else ""
+    return item.path.name.startswith("bench_"), order.get(name, len(order))
 
 
 # Running
@@ -223,7 +239,12 @@ def promise(request: pytest.FixtureRequest) -> Callable[[Answer], None]:
 
     def keep(answer: Answer) -> None:
         __tracebackhide__ = True
-        from llm_math_tests.report.failure import failure_text, is_blocked, worst_verdict
+        from llm_math_tests.report.failure import (
+            failure_text,
+            is_blocked,
+            is_explained,
+            worst_verdict,
+        )
 
         session = session_of(request.config)
         _, check = request.param
@@ -233,7 +254,10 @@ def promise(request: pytest.FixtureRequest) -> Callable[[Answer], None]:
         verdict = worst_verdict(records)
         if verdict == "passed":
             return
-        text = failure_text(answer.exercise, records, hint=request.config.option.llm_math_hint)
+        text = failure_text(
+            answer.exercise, records,
+            hint=request.config.option.llm_math_hint, brief=is_explained(session, records),
+        )  # fmt: skip
         if verdict in ("not_started", "not_run") or is_blocked(session, records):
             raise PromiseNotRun(text)
         trace = next((r.traceback for _, _, r in answer.calls if r.traceback is not None), None)

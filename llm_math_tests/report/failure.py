@@ -19,8 +19,13 @@ def worst_verdict(records: list[dict[str, Any]]) -> str:
     return next(verdict for verdict in _WORST_FIRST if verdict in verdicts)
 
 
-def failure_text(exercise: Exercise, records: list[dict[str, Any]], hint: bool = False) -> str:
-    """What, why, where and what next, for the first case that is worst."""
+def failure_text(
+    exercise: Exercise, records: list[dict[str, Any]], *, hint: bool = False, brief: bool = False
+) -> str:
+    """What, why, where and what next, for the first case that is worst.
+
+    ``brief`` is for a mistake that was explained already: its name is enough.
+    """
     verdict = worst_verdict(records)
     worst = [record for record in records if record["verdict"] == verdict]
     first = next((record for record in worst if record["mistake"]), worst[0])
@@ -28,13 +33,14 @@ def failure_text(exercise: Exercise, records: list[dict[str, Any]], hint: bool =
         sum(record["points"] for record in records),
         round(sum(record["max_points"] for record in records), 6),
     )
-    lines = [
-        headline(
-            first["exercise"], first["track"], first["check"], verdict, points,
-            first["proved_by"] == "stand-in",
-        ),
-        first["message"],
-    ]  # fmt: skip
+    head = headline(
+        first["exercise"], first["track"], first["check"], verdict, points,
+        first["proved_by"] == "stand-in",
+    )  # fmt: skip
+    if brief:
+        kept = [m.sentence for m in exercise.mistakes if m.name == first["mistake"]]
+        return f"{head}\n" + labelled([("you did", f"{''.join(kept)} (as above)")])
+    lines = [head, first["message"]]
     if verdict not in ("wrong", "error") or _is_of_the_whole_answer(first):
         return "\n".join(lines)
     if len(worst) > 1:
@@ -56,6 +62,20 @@ def _hint(exercise: Exercise, shown: bool) -> tuple[str, str]:
 def _is_of_the_whole_answer(record: dict[str, Any]) -> bool:
     message: str = record["message"]
     return record["verdict"] == "error" and message.startswith("  problem ")
+
+
+def is_explained(session: Session, records: list[dict[str, Any]]) -> bool:
+    """Whether an earlier failure of the same answer was the same known mistake."""
+    named = {record["mistake"] for record in records} - {""}
+    if len(named) != 1:
+        return False
+    key = (records[0]["exercise"], records[0]["track"])
+    return any(
+        record["mistake"] in named
+        for (name, track, check), kept in session.outcomes.items()
+        if (name, track) == key and check != records[0]["check"]
+        for record in kept
+    )
 
 
 def is_blocked(session: Session, records: list[dict[str, Any]]) -> bool:
