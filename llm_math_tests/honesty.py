@@ -19,6 +19,9 @@ from llm_math_tests.exercise import Exercise, Mistake, Outcome
 from llm_math_tests.exercises import exercises
 from llm_math_tests.run import Engine, Solution, run_exercise
 
+_ROOM = InProcess()
+"""One for all: each would start a process of its own for the fake accelerator."""
+
 UNUSUAL = course.CHECKOUT / "tests" / "unusual"
 """Right but unusual answers: ``<topic>/with_<track>.py``, functions ``exercise__how``."""
 
@@ -88,7 +91,7 @@ def unusual_answers(exercise: Exercise, root: Path = UNUSUAL) -> Iterator[tuple[
 
 def try_unusual(exercise: Exercise, where: Where, room: AnswerRoom | None = None) -> list[Outcome]:
     """The outcomes of a right but unusual answer; all must have passed."""
-    return _run(exercise, Answer(exercise, where, room or InProcess(), "unusual"))
+    return _run(exercise, Answer(exercise, where, room or _ROOM, "unusual"))
 
 
 def report(chosen: tuple[str, ...], say: Callable[[str], None]) -> int:

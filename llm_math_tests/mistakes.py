@@ -60,6 +60,7 @@ def answer_with(exercise: Exercise, mistake: Mistake) -> Answer:
     )
 
 
+@cache
 def _span(text: str, function: str) -> tuple[int, int]:
     """Where a function's body begins (after its docstring) and ends, in characters."""
     lines = text.splitlines(keepends=True)

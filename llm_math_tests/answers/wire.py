@@ -120,7 +120,27 @@ class Encoder:
             "dtype": dtype,
             "shape": list(array.shape),
             "blob": len(self.blobs) - 1,
+            "layout": _layout(array),
+            "writeable": bool(array.flags.writeable),
         }
+
+
+def _layout(array: np.ndarray) -> str:
+    if array.flags.c_contiguous:
+        return "rows"
+    return "columns" if array.flags.f_contiguous else "strided"
+
+
+def _laid_out(array: np.ndarray, layout: Any, writeable: Any) -> np.ndarray:
+    """A copy in the layout that the array had: an answer meets the same one in both rooms."""
+    if layout == "strided" and array.ndim:
+        wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
+        wide[..., ::2] = array
+        laid = wide[..., ::2]
+    else:
+        laid = array.copy(order="F" if layout == "columns" else "C")
+    laid.flags.writeable = writeable is not False
+    return laid
 
 
 class Decoder:
@@ -178,4 +198,6 @@ class Decoder:
         if len(blob) != math.prod(shape) * stored.itemsize:
             raise BadFrame("an array whose bytes do not fill its shape")
         array = np.frombuffer(blob, stored).reshape(shape)
-        return Bfloat16.from_bits(array) if dtype == "bfloat16" else array.copy()
+        if dtype == "bfloat16":
+            return Bfloat16.from_bits(array)
+        return _laid_out(array, tree.get("layout"), tree.get("writeable"))

@@ -6,6 +6,7 @@ their own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -430,20 +431,32 @@ def takes_a_device(sample: Sample, truth: TruthOf) -> Check:
     )  # fmt: skip
 
 
+def _with_shapes_as_tuples(text: str) -> str:
+    """``torch.Size([3])`` as ``(3,)``: a message may show a shape as torch prints it."""
+
+    def shown(match: re.Match[str]) -> str:
+        sizes = match[1]
+        return f"({sizes},)" if sizes and "," not in sizes else f"({sizes})"
+
+    return re.sub(r"torch\.Size\(\[([\d, ]*)\]\)", shown, text)
+
+
 def refuses_bad_arguments(refusals: Sequence[Refusal]) -> Check:
     """``ValueError`` naming the argument and the value."""
 
     def run(answer: Answer, inputs: Inputs) -> None:
         refusal: Refusal = answer.case.expects
         reply = answer.try_to_ask(inputs)
-        wanted = f"a ValueError that names {refusal.argument} and {refusal.value}"
+        wanted = f"a ValueError that names {refusal.argument}"
+        wanted += f" and {refusal.value}" if refusal.value else ""
         if reply.ended == "returned":
             raise Wrong(wanted, "a result, as if nothing were wrong")
         if reply.ended != "raised" or reply.exception == "NotImplementedError":
             raise AnswerEnded(reply)
         if reply.exception != "ValueError":
             raise Wrong(wanted, reply.problem)
-        if refusal.argument not in reply.problem or refusal.value not in reply.problem:
+        said = _with_shapes_as_tuples(reply.problem)
+        if refusal.argument not in said or refusal.value not in said:
             raise Wrong(
                 wanted,
                 reply.problem,

@@ -19,9 +19,7 @@ def lesson(exercise: Exercise, track: str) -> str:
             if check.level == level:
                 points = point_text(check.points, check.points).split(" of ")[1]
                 text = f"{level:<9} {check.name}: {check.promise} ({points})"
-                lines += textwrap.wrap(
-                    text, WIDTH, initial_indent="  ", subsequent_indent=" " * 14
-                )
+                lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent=" " * 14)
     path = f"student/{exercise.topic}/with_{track}.py"
     lines += ["", f"Write it in {path}, then: pytest --exercise {exercise.name} --track {track}"]
     return "\n".join(lines)

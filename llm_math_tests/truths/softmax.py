@@ -61,8 +61,7 @@ def log_softmax(logits: Value, axis: int = -1) -> Truth:
         return Truth(z, z)
     with np.errstate(invalid="ignore"):
         value = z - logsumexp_value(z, axis)
-    # A score of 1e4 is known to eps * 1e4 and no better: that much is nobody's fault,
-    # but only where the input itself was rounded; the difference z - max is exact to eps.
+    # z - max is exact to eps, whatever the size of z: the docstring asks for that order.
     scale = 1 + np.abs(np.where(np.isfinite(value), value, 0))
     return Truth(value, scale, terms=z.shape[axis], relative_to="1 + |value|")
 
@@ -79,7 +78,7 @@ def logsumexp(x: Value, axis: int = -1) -> Truth:
 
 
 def softmax_backward(grad_output: Value, probs: Value, axis: int = -1) -> Truth:
-    """``p * (g - sum(g p))``, absolute to p times the largest |g|."""
+    """``p * (g - sum(g p))``, absolute to p times (|g| + the row's mean |g|)."""
     g, p = extended(grad_output), extended(probs)
     if p.size == 0:
         return Truth(p, p)
@@ -110,8 +109,6 @@ def logsumexp_of_blocks(blocks: list[np.ndarray]) -> Truth:
     """The same as :func:`logsumexp` of the blocks side by side."""
     together = np.concatenate(blocks, axis=-1)
     truth = logsumexp(together)
-    # The running sum is scaled once a block: each block adds a rounding or two.
-    return Truth(
-        truth.value, truth.scale, steps=8 + 2 * len(blocks), terms=together.shape[-1],
-        relative_to="1 + |value|",
-    )  # fmt: skip
+    # The running sum is scaled and added to once a block: two more roundings for each.
+    terms = together.shape[-1] + 2 * len(blocks)
+    return Truth(truth.value, truth.scale, terms=terms, relative_to="1 + |value|")

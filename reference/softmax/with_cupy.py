@@ -16,9 +16,14 @@ def _widened(x):
     return x.astype(cp.float32) if x.dtype == cp.float16 else x
 
 
+def _finite(top):
+    """A maximum that can be subtracted: 0 where it is infinite (inf - inf is NaN)."""
+    return cp.where(cp.isinf(top), cp.zeros_like(top), top)
+
+
 def _check_axis(axis, x):
     if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"axis must be in [{-x.ndim}, {x.ndim - 1}], got axis={axis}")
+        raise ValueError(f"axis must name one of {x.ndim} axes, got axis={axis}")
 
 
 def softmax(logits, temperature=1.0, axis=-1):
@@ -37,8 +42,8 @@ def softmax(logits, temperature=1.0, axis=-1):
 
     Returns:
         Probabilities of the shape and dtype of logits (float16 is summed in
-        float32; integers and booleans give float64). A row of all -inf gives
-        NaN, as in SciPy.
+        float32; integers and booleans give float64). A score of -inf gives
+        exactly 0; a row of all -inf gives NaN, as in SciPy.
 
     Raises:
         ValueError: temperature is not above 0, or axis is out of range.
@@ -70,7 +75,10 @@ def log_softmax(logits, axis=-1):
     log_softmax(z)_i = z_i - log sum_j exp(z_j)
 
     A probability of 1e-50 is 0 in float32 and its logarithm is lost; computed
-    from the scores it is simply -115.1.
+    from the scores it is simply -115.1. Subtract the largest score before the
+    sum, and take that difference as z_i: it is small next to scores of 10000,
+    where z_i - logsumexp(z) would round in the third decimal. The error stays
+    a few roundings of 1 + |result|.
 
     Args:
         logits: Scores, any shape.
@@ -79,7 +87,7 @@ def log_softmax(logits, axis=-1):
     Returns:
         Log-probabilities of the shape and dtype of logits (float16 is summed in
         float32; integers and booleans give float64). A score of -inf gives
-        -inf; a row of all -inf gives NaN.
+        -inf; a row of all -inf gives NaN, as in SciPy.
 
     Raises:
         ValueError: axis is out of range.
@@ -129,11 +137,10 @@ def logsumexp(x, axis=-1):
     """
     _check_axis(axis, x)
     numbers = _widened(_as_float(x))
-    top = numbers.max(axis=axis, keepdims=True)
-    safe = cp.where(cp.isfinite(top), top, cp.zeros_like(top))
-    shifted = numbers - safe
-    cp.exp(shifted, out=shifted)
-    out = cp.log(shifted.sum(axis=axis)) + safe.squeeze(axis=axis)
+    top = _finite(numbers.max(axis=axis, keepdims=True))
+    terms = numbers - top
+    cp.exp(terms, out=terms)
+    out = cp.log(terms.sum(axis=axis)) + top.squeeze(axis=axis)
     return out.astype(_as_float(x).dtype, copy=False)
 
 
@@ -151,10 +158,14 @@ def softmax_backward(grad_output, probs, axis=-1):
         axis: The axis that softmax ran along; may be negative.
 
     Returns:
-        Gradient with respect to the logits, of the shape and dtype of probs.
+        Gradient with respect to the logits, of the shape and dtype of probs
+        (float16 is summed in float32; integers and booleans give float64). It
+        is 0 where the probability is 0. Memory beyond a few arrays of that
+        shape is not needed, and not allowed: no Jacobian.
 
     Raises:
-        ValueError: The shapes differ, or axis is out of range.
+        ValueError: grad_output has another shape than probs, or axis is out of
+            range.
 
     Example:
         >>> import cupy as cp
@@ -172,8 +183,11 @@ def softmax_backward(grad_output, probs, axis=-1):
     dtype = _as_float(probs).dtype
     g = _widened(_as_float(grad_output))
     p = _widened(_as_float(probs))
-    mean = (g * p).sum(axis=axis, keepdims=True)
-    return (p * (g - mean)).astype(dtype, copy=False)
+    out = g * p
+    mean = out.sum(axis=axis, keepdims=True)
+    cp.subtract(g, mean, out=out)
+    out *= p
+    return out.astype(dtype, copy=False)
 
 
 def softmax_jacobian(probs):
@@ -185,13 +199,15 @@ def softmax_jacobian(probs):
     others lose.
 
     Args:
-        probs: Probabilities p, shape (..., n).
+        probs: Probabilities p, shape (..., n); every row of n has its own
+            Jacobian.
 
     Returns:
-        Jacobians, shape (..., n, n), in the dtype of probs.
+        Jacobians, shape (..., n, n), in the dtype of probs (integers and
+        booleans give float64).
 
     Raises:
-        ValueError: probs has no axis.
+        ValueError: probs has no axis (shape ()).
 
     Example:
         >>> import cupy as cp
@@ -204,9 +220,9 @@ def softmax_jacobian(probs):
     if probs.ndim == 0:
         raise ValueError(f"probs must have at least one axis, got probs of shape {probs.shape}")
     p = _as_float(probs)
-    jacobian = -p[..., :, None] * p[..., None, :]
-    index = cp.arange(p.shape[-1])
-    jacobian[..., index, index] += p
+    jacobian = p[..., :, None] * -p[..., None, :]
+    diagonal = cp.arange(p.shape[-1])
+    jacobian[..., diagonal, diagonal] += p
     return jacobian
 
 
@@ -221,8 +237,9 @@ def online_logsumexp(blocks):
     its score matrix.
 
     Args:
-        blocks: An iterator of arrays (..., b_i), all of one leading shape and
-            dtype. It can be gone through once, and a block is not kept.
+        blocks: An iterator of arrays (..., b_i), b_i at least 1, all of one
+            leading shape and dtype. It can be gone through only once. Keep no
+            block: memory for a few of them at a time is all there is.
 
     Returns:
         logsumexp over the last axis of all blocks together, shape (...), in the
@@ -230,7 +247,8 @@ def online_logsumexp(blocks):
         give float64). All -inf gives -inf, and any +inf gives +inf.
 
     Raises:
-        ValueError: blocks yields nothing.
+        ValueError: blocks yields nothing, or a block whose leading shape is not
+            the first one's, which might broadcast (the message names its shape).
 
     Example:
         >>> import cupy as cp
@@ -241,17 +259,23 @@ def online_logsumexp(blocks):
     Source: Milakov and Gimelshein (2018), "Online normalizer calculation for
     softmax".
     """
-    top = total = safe = dtype = None
+    total = top = None
     for block in blocks:
+        if total is not None and total.shape != block.shape[:-1]:
+            raise ValueError(
+                f"blocks must all be {total.shape} before their last axis, got one of {block.shape}"
+            )
         dtype = _as_float(block).dtype
         numbers = _widened(_as_float(block))
         new_top = numbers.max(axis=-1)
         if top is not None:
             new_top = cp.maximum(top, new_top)
-        safe = cp.where(cp.isfinite(new_top), new_top, cp.zeros_like(new_top))
-        added = cp.exp(numbers - safe[..., None]).sum(axis=-1)
-        total = added if top is None else total * cp.exp(top - safe) + added
+        safe = _finite(new_top)
+        terms = numbers - safe[..., None]
+        cp.exp(terms, out=terms)
+        added = terms.sum(axis=-1)
+        total = added if total is None else total * cp.exp(top - safe) + added
         top = new_top
-    if top is None:
-        raise ValueError("blocks must yield at least one array, got blocks with 0")
+    if total is None:
+        raise ValueError("blocks must yield at least one array, got none")
     return (cp.log(total) + safe).astype(dtype, copy=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from llm_math_tests.answers.values import Blocks, cast, plain
+from llm_math_tests.answers.values import Blocks, Value, cast, plain
 from llm_math_tests.checks.situations import Rng, Sample
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.exercise import Bench, Case, Inputs, Size, Yardstick
@@ -38,7 +40,12 @@ def some_probs(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) ->
 def in_blocks(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:
     """A sequence in three blocks of unequal width."""
     widths = (3, 1, 4)
-    return {"blocks": Blocks(tuple(cast(rng.normal(0, 2, (*batch, w)), dtype) for w in widths))}
+    return blocks_of(*(cast(rng.normal(0, 2, (*batch, w)), dtype) for w in widths))
+
+
+def blocks_of(*arrays: Value) -> Inputs:
+    """The one argument of an online computation."""
+    return {"blocks": Blocks(arrays)}
 
 
 def spread(name: str, size: float, dtype: str, like: str = "logits") -> Case:
@@ -73,6 +80,25 @@ def tiny(like: str = "logits") -> tuple[Case, ...]:
             lambda rng: {like: 50 + rng.uniform(-1e-12, 1e-12, (2, 6))},
             "scores that differ by 1e-12",
         ),
+        Case("all_equal", lambda rng: {like: np.full((2, 7), rng.normal())}, "scores all equal"),
+    )
+
+
+def far_from_zero(like: str = "logits") -> tuple[Case, ...]:
+    """Ordinary scores on top of a constant that is much larger than their differences."""
+
+    def offset(name: str, by: float, dtype: str) -> Case:
+        return Case(
+            name,
+            lambda rng: {like: cast(rng.normal(0, 2, (3, 6)) + by, dtype)},
+            f"scores around {by:g}",
+        )
+
+    return (
+        offset("float32_above", 1e4, "float32"),
+        offset("float32_below", -1e4, "float32"),
+        offset("float64_above", 1e4, "float64"),
+        offset("float16_above", 1e4, "float16"),
     )
 
 
@@ -112,6 +138,15 @@ def long_rows(like: str = "logits") -> tuple[Case, ...]:
     )
 
 
+def a_sum_beyond_float16(like: str) -> Case:
+    """More ones than float16 can count to: 65504 is its largest number."""
+    return Case(
+        "float16_70000",
+        lambda rng: {like: cast(rng.uniform(-0.01, 0, (1, 70_000)), "float16")},
+        "rows of 70000",
+    )
+
+
 def along(axis: int, like: str = "logits") -> Case:
     """A chosen axis of an array whose axes all have different sizes."""
     return Case(
@@ -122,6 +157,17 @@ def along(axis: int, like: str = "logits") -> Case:
 
 
 AXES = (along(0), along(1), along(-2))
+
+
+def both_along(axis: int) -> Case:
+    """The same for a gradient and the probabilities that it arrives at."""
+
+    def make(rng: Rng) -> Inputs:
+        z = rng.normal(0, 2, (4, 3, 2))
+        p = truth.probabilities(extended(z), axis).astype("float64")
+        return {"grad_output": rng.normal(0, 1, z.shape), "probs": p, "axis": axis}
+
+    return Case(f"axis_{axis}".replace("-", "minus_"), make, f"axis={axis}")
 
 
 def bench(
@@ -149,6 +195,7 @@ def rows(like: str) -> Sample:
 
 
 def backward_rows(rng: Rng, dtype: str, n: int, m: int) -> Inputs:
+    """``n`` rows of ``m`` probabilities and their gradients."""
     z = rng.standard_normal((n, m), "float32")
     p = np.exp(z - z.max(-1, keepdims=True))
     p /= p.sum(-1, keepdims=True)
@@ -156,3 +203,26 @@ def backward_rows(rng: Rng, dtype: str, n: int, m: int) -> Inputs:
         "grad_output": cast(rng.standard_normal((n, m), "float32"), dtype),
         "probs": cast(p, dtype),
     }
+
+
+def jacobian_bench() -> Bench:
+    """Rows whose Jacobians fit in memory: n numbers in, n * n out."""
+
+    def size(n: int, m: int) -> Size:
+        return Size(f"{n} x {m}", lambda rng, dtype: _probs_of(backward_rows(rng, dtype, n, m)))
+
+    def entries(inputs: Inputs) -> int:
+        shape: tuple[int, ...] = plain(inputs["probs"]).shape
+        return math.prod(shape) * shape[-1]
+
+    return Bench(
+        sizes=(size(64, 128), size(64, 512)),
+        moved_bytes=lambda inputs: (
+            plain(inputs["probs"]).nbytes + entries(inputs) * plain(inputs["probs"]).itemsize
+        ),
+        operations=lambda inputs: entries(inputs) + plain(inputs["probs"]).size,
+    )
+
+
+def _probs_of(inputs: Inputs) -> Inputs:
+    return {"probs": inputs["probs"]}

@@ -98,7 +98,11 @@ EXERCISE = Exercise(
             "stable",
             "large scores do not overflow",
             truth.softmax,
-            large(),
+            (
+                *large(),
+                given(scores, "temperature", 1e-4),
+                given(scores, "temperature", 1e4),
+            ),
         ),
         values(
             "survives_tiny_differences",
@@ -162,6 +166,13 @@ EXERCISE = Exercise(
             "axis = -1\n        out = scores - scores.max(axis=axis, keepdims=True)",
         ),
         Mistake(
+            "matrices_only",
+            "wrote for matrices only: axis 1 and [:, None]",
+            "out = scores - scores.max(axis=axis, keepdims=True)",
+            "axis = 1 if axis == -1 else axis\n"
+            "        out = scores - scores.max(axis=axis, keepdims=True)",
+        ),
+        Mistake(
             "temperature_multiplied",
             "multiplied by the temperature instead of dividing",
             "scores / scores.dtype.type(temperature)",
@@ -195,7 +206,8 @@ EXERCISE = Exercise(
             also=(
                 (
                     "out /= out.sum(axis=axis, keepdims=True)",
-                    "out /= np.add.accumulate(out, axis=axis, dtype=out.dtype).take([-1], axis=axis)",
+                    "sums = np.add.accumulate(out, axis=axis, dtype=out.dtype)\n"
+                    "    out /= sums.take([-1], axis=axis)",
                 ),
             ),
         ),
@@ -228,8 +240,37 @@ EXERCISE = Exercise(
         Mistake(
             "graph_cut",
             "detached the result from autograd",
-            "return out",
-            "return out.detach()",
+            "return _narrowed(out, logits)",
+            "return _narrowed(out, logits).detach()",
+            track="torch",
+        ),
+        Mistake(
+            "exp_overwritten",
+            "wrote over the exponentials in place, which autograd needs for their gradient",
+            "out = out * scale if out.requires_grad else out.mul_(scale)",
+            "out.mul_(scale)",
+            track="torch",
+        ),
+        Mistake(
+            "ones_on_the_cpu",
+            "made a new tensor without device=logits.device: it is on the CPU",
+            "scores = _widened(logits)",
+            "scores = _widened(logits) * torch.ones(logits.shape[-1:], dtype=torch.float32).to("
+            "_widened(logits).dtype)",
+            track="torch",
+        ),
+        Mistake(
+            "summed_on_the_host",
+            "summed on the host with .cpu(): the GPU waits for the copies there and back",
+            "out.sum(dim=axis, keepdim=True).reciprocal_()",
+            "out.cpu().sum(dim=axis, keepdim=True).reciprocal().to(out.device)",
+            track="torch",
+        ),
+        Mistake(
+            "axis_not_checked",
+            "let torch complain about the axis: that is an IndexError, not a ValueError",
+            "_check_axis(axis, logits)",
+            "",
             track="torch",
         ),
     ),

@@ -1,0 +1,462 @@
+"""flash_attention: the same result, without ever holding the score matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llm_math_tests.answers.answer import Answer
+from llm_math_tests.answers.values import cast, plain
+from llm_math_tests.checks.promises import contract, expect_truth, gradient_flows, values
+from llm_math_tests.checks.situations import Rng, given, ordinary, refused
+from llm_math_tests.checks.wrong import NotRun, Wrong
+from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs, Mistake
+from llm_math_tests.exercises.attention import yardsticks
+from llm_math_tests.exercises.attention.situations import (
+    CUBE,
+    E,
+    Make,
+    N,
+    attending,
+    dims,
+    large,
+    long_rows,
+    minus_infinity,
+    misshapen,
+    rows,
+    tiny,
+)
+from llm_math_tests.truths import attention as truth
+
+SCRATCH = 4
+"""How many times (n + m) (d + block_size) numbers an answer may hold: the docstring's figure."""
+
+
+def _in_blocks(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:
+    """Four keys in blocks of three: the last block is short."""
+    return {**attending(rng, dtype, batch), "block_size": 3}
+
+
+def _sized(n: int, m: int, block_size: int, *, causal: bool = False) -> Case:
+    def make(rng: Rng) -> Inputs:
+        return {
+            "q": rng.normal(0, 1, (n, 4)),
+            "k": rng.normal(0, 1, (m, 4)),
+            "v": rng.normal(0, 1, (m, E)),
+            "block_size": block_size,
+            "causal": causal,
+        }
+
+    name = f"{n}_queries_{m}_keys" if causal else f"{m}_keys"
+    return Case(f"{name}_in_blocks_of_{block_size}", make, f"{m} keys in blocks of {block_size}")
+
+
+def _blocked(cases: tuple[Case, ...], block_size: int) -> tuple[Case, ...]:
+    """The same situations, cut into small blocks."""
+
+    def cut(case: Case) -> Make:
+        return lambda rng: {**case.make(rng), "block_size": block_size}
+
+    return tuple(Case(case.name, cut(case), case.note) for case in cases)
+
+
+def _as_float32(inputs: Inputs) -> Inputs:
+    return {name: cast(x, "float32") if name in "qkv" else x for name, x in inputs.items()}
+
+
+def _steps(name: str, levels: tuple[float, ...]) -> Case:
+    """Blocks of two keys whose scores lie far apart from block to block."""
+
+    def make(rng: Rng) -> Inputs:
+        k = rng.normal(0, 1, (2 * len(levels), 4))
+        k[:, 0] = np.repeat(levels, 2) + rng.uniform(-1, 1, 2 * len(levels))
+        q = np.concatenate([np.full((N, 1), 2.0), rng.normal(0, 0.5, (N, 3))], axis=1)
+        v = rng.normal(0, 1, (2 * len(levels), E))
+        return _as_float32({"q": q, "k": k, "v": v, "block_size": 2})
+
+    return Case(name, make, "scores far apart from block to block")
+
+
+def _many_blocks(rng: Rng) -> Inputs:
+    """Equal weights, and large values at both ends that cancel.
+
+    A running mixture in float16 is 128 after the first block, and then loses all that follow.
+    """
+    v = rng.uniform(0.007, 0.0077, (3000, E))
+    v[:8], v[-8:] = 16, -15.6
+    return {
+        "q": np.zeros((2, 4), "float16"),
+        "k": cast(rng.normal(0, 1, (3000, 4)), "float16"),
+        "v": cast(v, "float16"),
+        "block_size": 8,
+    }
+
+
+def _both_signs(rng: Rng) -> Inputs:
+    """One query whose scores are far above zero, and one whose scores are far below."""
+    k = rng.normal(0, 1, (5, 4))
+    k[:, 0] += 300
+    q = np.array([[4.0, 0, 0, 0], [-4.0, 0, 0, 0]])
+    return {"q": q, "k": k, "v": rng.normal(0, 1, (5, E)), "block_size": 2}
+
+
+def _never_holds_the_score_matrix(answer: Answer, inputs: Inputs) -> None:
+    q, v = plain(inputs["q"]), plain(inputs["v"])
+    n, m, d, block = len(q), len(v), q.shape[-1], inputs["block_size"]
+    # A library's own start-up (threads, packing buffers) is not the answer's scratch.
+    answer({**inputs, "q": q[:192], "k": inputs["k"][:192], "v": v[:192]})
+    reply = answer.ask(inputs, measure_memory=True)
+    if reply.peak_bytes is None:
+        raise NotRun("peak memory cannot be measured here")
+    few = [0, n // 3, n - 1]
+    keep = truth.causal_keep(n, m)[few] if inputs["causal"] else None
+    wanted = truth.scaled_dot_product_attention(q[few], inputs["k"], v, keep)
+    got = plain(reply.value)
+    if got.shape != (n, v.shape[-1]):
+        raise Wrong(f"the result of shape {(n, v.shape[-1])}", f"shape {got.shape}")
+    expect_truth(answer, got[few], wanted, "float32")
+    unit = (n + m) * (d + block) * q.itemsize
+    limit = SCRATCH * unit + got.nbytes
+    if reply.peak_bytes > limit:
+        raise Wrong(
+            f"at most {limit / 1e6:.1f} MB at a time",
+            f"{reply.peak_bytes / 1e6:.1f} MB, {reply.peak_bytes / (n * m * q.itemsize):.2g} "
+            "times the score matrix",
+            allowed=f"{SCRATCH} (n + m) (d + block_size) numbers, and the result",
+            note="an array of n x m numbers or booleans must not exist, the mask's included",
+        )
+
+
+def _long(block_size: int, *, causal: bool) -> Case:
+    """Causal in narrower blocks: there a mask of all pairs, a byte each, must stand out."""
+
+    def make(rng: Rng) -> Inputs:
+        arrays = {name: rng.standard_normal((2048, 16), "float32") for name in ("q", "k", "v")}
+        return {**arrays, "block_size": block_size, "causal": causal}
+
+    name = "causal" if causal else "every_key"
+    return Case(name, make, f"2048 queries, 2048 keys, blocks of {block_size}")
+
+
+EXERCISE = Exercise(
+    name="flash_attention",
+    topic="attention",
+    signature="flash_attention(q, k, v, block_size=64, causal=False)",
+    checks=(
+        values(
+            "matches_plain_attention",
+            "core",
+            "the same as softmax(q k^T / sqrt(d)) v",
+            truth.flash_attention,
+            ordinary(attending, given(attending, "block_size", 2), CUBE),
+            points=2,
+        ),
+        values(
+            "equal_for_every_block_size",
+            "core",
+            "the block size changes nothing, whether it divides the keys or not",
+            truth.flash_attention,
+            tuple(_sized(3, 7, size) for size in (1, 2, 3, 6, 7, 8, 100)),
+            points=2,
+        ),
+        values(
+            "causal_counts_from_the_top_left",
+            "core",
+            "query i sees keys j <= i, whatever n, m and the block size are",
+            truth.flash_attention,
+            tuple(
+                _sized(n, m, size, causal=True)
+                for n, m, size in (
+                    (5, 5, 2),
+                    (5, 5, 1),
+                    (5, 5, 64),
+                    (3, 7, 2),
+                    (7, 3, 2),
+                    (7, 4, 3),
+                    (1, 5, 2),
+                )
+            ),
+            points=2,
+        ),
+        gradient_flows(
+            truth.flash_attention,
+            (
+                Case("float64", lambda rng: _in_blocks(rng, "float64", (2,))),
+                Case("float32", lambda rng: _in_blocks(rng, "float32", (2,))),
+                Case(
+                    "causal",
+                    lambda rng: {
+                        **_in_blocks(rng, "float64", (2,)),
+                        "block_size": 2,
+                        "causal": True,
+                    },
+                    "causal=True",
+                ),
+            ),
+            through=["q", "k", "v"],
+        ),
+        values(
+            "survives_scores_that_grow_and_fall",
+            "stable",
+            "a block far above or below the ones before it",
+            truth.flash_attention,
+            (
+                _steps("growing", (-200, 0, 200)),
+                _steps("falling", (200, 0, -200)),
+                _steps("up_and_down", (0, 300, -300, 299)),
+                _steps("all_far_below_zero", (-300, -301, -299)),
+                Case("both_signs", lambda rng: _as_float32(_both_signs(rng)), "scores of +-600"),
+            ),
+        ),
+        values(
+            "survives_large_scores",
+            "stable",
+            "large scores do not overflow",
+            truth.flash_attention,
+            _blocked(large(), 2),
+        ),
+        values(
+            "handles_minus_infinity",
+            "stable",
+            "a score of -inf has weight 0, also where a whole block of them comes first",
+            truth.flash_attention,
+            _blocked(minus_infinity(), 2),
+        ),
+        values(
+            "survives_tiny_numbers",
+            "stable",
+            "tiny and equal scores and tiny values keep their digits",
+            truth.flash_attention,
+            _blocked(tiny(), 2),
+        ),
+        values(
+            "handles_many_keys_and_one",
+            "stable",
+            "any number of keys and of blocks",
+            truth.flash_attention,
+            (*long_rows(), Case("float16_375_blocks", _many_blocks, "3000 keys in blocks of 8")),
+        ),
+        Check(
+            "never_holds_the_score_matrix",
+            "contract",
+            "memory grows with n + m, not with n m",
+            _never_holds_the_score_matrix,
+            (_long(64, causal=False), _long(32, causal=True)),
+            points=3,
+        ),
+        *contract(
+            _in_blocks,
+            truth.flash_attention,
+            refusals=(
+                misshapen(attending, "k_of_another_width", "k", (3, 4, 17)),
+                misshapen(attending, "v_of_another_length", "v", (3, 17, 2)),
+                refused(attending, "block_size", 0),
+                refused(attending, "block_size", -4),
+            ),
+        ),
+    ),
+    hints=(
+        "Start with the sums alone: how do you get exp(s - max) summed over two blocks when the "
+        "second block raises the maximum? (online_logsumexp is this step.)",
+        "Everything that was weighted with the old maximum is too large by exp(t' - t): multiply "
+        "the running sum and the running mixture by exp(t - t') before you add the new block.",
+        "With causal, build the mask of one block only, from the numbers of its rows and columns. "
+        "A maximum of -inf must not be subtracted: put 0 in its place.",
+    ),
+    mistakes=(
+        Mistake(
+            "mixture_not_rescaled",
+            "rescaled the sum but not the mixture when the maximum grew",
+            "row_out *= shrink",
+            "pass",
+        ),
+        Mistake(
+            "sum_not_rescaled",
+            "rescaled the mixture but not the sum when the maximum grew",
+            "row_total *= shrink",
+            "pass",
+        ),
+        Mistake(
+            "rescaled_the_wrong_way",
+            "rescaled by exp(t' - t) instead of exp(t - t')",
+            "shrink = np.exp(old_top - safe)",
+            "shrink = np.exp(np.where(old_top == -np.inf, safe, old_top) * -1 + safe)",
+        ),
+        Mistake(
+            "block_maximum_only",
+            "used each block's own maximum without remembering the largest so far",
+            "new_top = np.maximum(old_top, scores.max(axis=-1, keepdims=True))",
+            "new_top = scores.max(axis=-1, keepdims=True)",
+            also=(("shrink = np.exp(old_top - safe)", "shrink = np.ones_like(safe)"),),
+        ),
+        Mistake(
+            "softmax_in_each_block",
+            "normalized each block by itself and averaged the blocks",
+            "row_out += np.matmul(scores, values, out=mixed[..., rows, :])",
+            "row_out /= shrink + (shrink == 0)\n"
+            "        block_sum = scores.sum(axis=-1, keepdims=True)\n"
+            "        block_sum[block_sum == 0] = 1\n"
+            "        row_out += (scores / block_sum) @ values\n"
+            "        row_total[...] = start // block_size + 1",
+        ),
+        Mistake(
+            "last_short_block_dropped",
+            "dropped the last block where block_size does not divide the number of keys",
+            "for start in range(0, min(n, m) if causal else m, block_size):",
+            "last = min(n, m) if causal else m\n"
+            "    last = last - last % block_size if last > block_size else last\n"
+            "    for start in range(0, last, block_size):",
+        ),
+        Mistake(
+            "not_divided_by_the_root",
+            "left out the division by sqrt(d)",
+            "(1 / math.sqrt(q.shape[-1]))",
+            "1",
+        ),
+        Mistake(
+            "not_divided_at_the_end",
+            "forgot to divide by the running sum at the end",
+            "out /= total",
+            "pass",
+        ),
+        Mistake(
+            "diagonal_left_out",
+            "hid the query's own key: causal means j <= i",
+            "np.arange(start, stop) > np.arange(start, n)[:, None]",
+            "np.arange(start, stop) >= np.arange(start, n)[:, None]",
+        ),
+        Mistake(
+            "causal_from_the_bottom_right",
+            "lined the last query up with the last key; causal counts from the top left",
+            "np.arange(start, stop) > np.arange(start, n)[:, None]",
+            "np.arange(start, stop) > np.arange(n)[:, None] + (m - n)",
+            also=(
+                ("range(0, min(n, m) if causal else m, block_size)", "range(0, m, block_size)"),
+                ("rows = slice(start if causal else 0, n)", "rows = slice(0, n)"),
+            ),
+        ),
+        Mistake(
+            "causal_within_the_block",
+            "counted the keys from 0 in every block",
+            "np.arange(start, stop) > np.arange(start, n)[:, None]",
+            "np.arange(stop - start) > np.arange(start, n)[:, None]",
+        ),
+        Mistake(
+            "causal_ignored",
+            "left causal out",
+            "rows = slice(start if causal else 0, n)",
+            "rows = slice(0, n)",
+            also=(
+                ("range(0, min(n, m) if causal else m, block_size)", "range(0, m, block_size)"),
+                ("if causal:", "if False:"),
+            ),
+        ),
+        Mistake(
+            "maximum_starts_at_zero",
+            "started the running maximum at 0: scores far below it underflow",
+            "top = np.full((*q.shape[:-1], 1), -np.inf, queries.dtype)",
+            "top = np.zeros((*q.shape[:-1], 1), queries.dtype)",
+        ),
+        Mistake(
+            "no_maximum_subtracted",
+            "exponentiated without subtracting the maximum",
+            "safe = np.where(new_top == -np.inf, np.zeros_like(new_top), new_top)",
+            "safe = np.zeros_like(new_top)",
+            also=(("shrink = np.exp(old_top - safe)", "shrink = np.ones_like(safe)"),),
+        ),
+        Mistake(
+            "nan_where_a_block_is_minus_infinity",
+            "subtracted -inf from -inf where all scores so far are -inf, which is NaN",
+            "safe = np.where(new_top == -np.inf, np.zeros_like(new_top), new_top)",
+            "safe = new_top",
+        ),
+        Mistake(
+            "epsilon_in_the_sum",
+            "added an epsilon to the sum, so that the weights do not sum to 1",
+            "total[total == 0] = 1",
+            "total += 1e-6",
+        ),
+        Mistake(
+            "half_precision_state",
+            "kept the running sum and mixture in float16",
+            "row_total += scores.sum(axis=-1, keepdims=True)",
+            "row_total += scores.sum(axis=-1, keepdims=True)\n"
+            "        row_total[...] = row_total.astype(_as_float(q).dtype)",
+            also=(
+                (
+                    "row_out += np.matmul(scores, values, out=mixed[..., rows, :])",
+                    "row_out += scores @ values\n"
+                    "        row_out[...] = row_out.astype(_as_float(q).dtype)",
+                ),
+            ),
+        ),
+        Mistake(
+            "whole_score_matrix",
+            "formed all n x m scores before cutting them into blocks",
+            "for start in range(0, min(n, m) if causal else m, block_size):",
+            "every = queries @ _transposed(_widened(k))\n"
+            "    for start in range(0, min(n, m) if causal else m, block_size):",
+            also=(
+                (
+                    "np.matmul(queries[..., rows, :], keys, out=scores)",
+                    "scores[...] = every[..., rows, start:stop]",
+                ),
+            ),
+        ),
+        Mistake(
+            "whole_causal_mask",
+            "built the causal mask of all n x m pairs",
+            "if causal:",
+            "if causal:\n            whole = np.arange(m) <= np.arange(n)[:, None]",
+            also=(
+                (
+                    "ahead = np.arange(start, stop) > np.arange(start, n)[:, None]",
+                    "ahead = ~whole[rows, start:stop]",
+                ),
+            ),
+        ),
+        Mistake(
+            "always_float64",
+            "returned float64 whatever came in",
+            "return out.astype(_as_float(q).dtype, copy=False)",
+            "return out.astype(np.float64)",
+        ),
+        Mistake(
+            "input_overwritten",
+            "scaled the caller's q in place",
+            "queries = _widened(q) * (1 / math.sqrt(q.shape[-1]))",
+            "queries = _widened(q)\n    queries *= queries.dtype.type(1 / math.sqrt(q.shape[-1]))",
+        ),
+        Mistake(
+            "all_axes_turned",
+            "transposed the keys with .T, which turns round the batch axes too",
+            "_transposed(_widened(k[..., start:stop, :]))",
+            "_widened(k[..., start:stop, :]).T",
+        ),
+        Mistake(
+            "block_size_not_checked",
+            "let a block size below 1 through",
+            "if block_size < 1:",
+            "block_size = max(1, block_size)\n    if False:",
+        ),
+        Mistake(
+            "result_detached",
+            "detached the result from autograd",
+            "return out.to(_as_float(q).dtype)",
+            "return out.detach().to(_as_float(q).dtype)",
+            track="torch",
+        ),
+        Mistake(
+            "written_into_a_new_tensor",
+            "wrote the blocks into a tensor on the CPU",
+            "out = queries.new_zeros((*q.shape[:-1], v.shape[-1]))",
+            "out = torch.zeros((*q.shape[:-1], v.shape[-1]), dtype=queries.dtype)",
+            track="torch",
+        ),
+    ),
+    bench=Bench(
+        sizes=(rows(1024, 64, ("q", "k", "v"), heads=1), rows(1024, 64, ("q", "k", "v"), heads=4)),
+        moved_bytes=lambda inputs: 4 * plain(inputs["q"]).nbytes,
+        operations=lambda inputs: dims(inputs)[0] * dims(inputs)[1] * (4 * dims(inputs)[2] + 5),
+        yardsticks=yardsticks.FLASH,
+    ),
+)

@@ -1,0 +1,413 @@
+"""multi_head_attention: several softmaxes side by side, each on its own slice of the width."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llm_math_tests.answers.answer import Answer
+from llm_math_tests.answers.values import cast, plain
+from llm_math_tests.checks.promises import contract, expect_truth, gradient_flows, values
+from llm_math_tests.checks.situations import Rng, changed, ordinary
+from llm_math_tests.checks.truth import Truth
+from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs, Mistake, Refusal, Size
+from llm_math_tests.exercises.attention import yardsticks
+from llm_math_tests.exercises.attention.situations import (
+    N,
+    bad_masks,
+    masks,
+    misshapen,
+    nothing_left,
+    projected,
+    projected_and_padded,
+)
+from llm_math_tests.truths import attention as truth
+
+WEIGHTS = ("w_q", "w_k", "w_v", "w_o")
+
+
+def _tokens(
+    n: int, d: int, heads: int, dtype: str = "float64", size: float = 1.0, *, exact: bool = False
+) -> Case:
+    """Two sequences of n tokens of width d; ``exact``: large whole numbers, and small ones."""
+
+    def make(rng: Rng) -> Inputs:
+        x = rng.normal(0, size, (2, n, d))
+        weights = {name: rng.normal(0, d**-0.5, (d, d)) for name in WEIGHTS}
+        if exact:
+            x = rng.integers(-8, 9, (2, n, d)) * np.reshape([size / 8, 1.0], (2, 1, 1))
+            weights |= {
+                name: rng.integers(-1, 2, (d, d)).astype(np.float64) for name in WEIGHTS[:2]
+            }
+        cast_weights = {name: cast(w, dtype) for name, w in weights.items()}
+        return {"x": cast(x, dtype), **cast_weights, "num_heads": heads}
+
+    name = f"{dtype}_{n}_tokens_{heads}_heads_of_width_{d // heads}"
+    return Case(name, make, f"{heads} heads of width {d // heads}, numbers up to {size:g}")
+
+
+def _one_head(answer: Answer, inputs: Inputs) -> None:
+    """With one head and weights of 1, this is plain attention of x with itself."""
+    x = inputs["x"]
+    one = dict.fromkeys(WEIGHTS, np.eye(x.shape[-1]))
+    got = answer({"x": x, **one, "num_heads": 1})
+    expect_truth(answer, got, truth.scaled_dot_product_attention(x, x, x), "float64")
+
+
+def _keeps_heads_apart(answer: Answer, inputs: Inputs) -> None:
+    """Without w_o's mixing, values that one head does not get leave its columns at 0."""
+    x, heads = inputs["x"], inputs["num_heads"]
+    width = x.shape[-1] // heads
+    for head in range(heads):
+        w_v = inputs["w_v"].copy()
+        w_v[:, head * width : (head + 1) * width] = 0
+        only = {**inputs, "w_v": w_v, "w_o": np.eye(x.shape[-1])}
+        expect_truth(answer, answer(only), truth.multi_head_attention(**only), "float64")
+
+
+def _order_does_not_matter(answer: Answer, inputs: Inputs) -> None:
+    """Without a mask, attention does not know the order of its tokens."""
+    order = [2, 0, 1]
+    wanted = truth.multi_head_attention(**inputs)
+    turned = Truth(
+        wanted.value[..., order, :], wanted.scale[..., order, :], terms=wanted.terms,
+        relative_to=wanted.relative_to,
+    )  # fmt: skip
+    got = answer({**inputs, "x": inputs["x"][..., order, :].copy()})
+    expect_truth(answer, got, turned, "float64")
+
+
+def _ignores_masked_tokens(answer: Answer, inputs: Inputs) -> None:
+    """What stands in the padding changes nothing for the other tokens."""
+    kept = inputs["mask"][..., 0, :]
+    padded = {**inputs, "x": np.where(kept[..., None], inputs["x"], 30.0)}
+    wanted = truth.multi_head_attention(**inputs)
+    at_padding = truth.multi_head_attention(**padded)
+    expect_truth(answer, answer(inputs), wanted, "float64")
+    # The padding's own rows are theirs: they are asked with what stands there now.
+    value = np.where(kept[..., None], wanted.value, at_padding.value)
+    scale = np.where(kept[..., None], wanted.scale, at_padding.scale)
+    mixed = Truth(value, scale, terms=wanted.terms, relative_to=wanted.relative_to)
+    expect_truth(answer, answer(padded), mixed, "float64")
+
+
+EXERCISE = Exercise(
+    name="multi_head_attention",
+    topic="attention",
+    signature="multi_head_attention(x, w_q, w_k, w_v, w_o, num_heads, mask=None)",
+    checks=(
+        values(
+            "matches_the_formula",
+            "core",
+            "attention in each head's slice, side by side, times w_o",
+            truth.multi_head_attention,
+            ordinary(
+                projected,
+                _tokens(5, 6, 1),
+                _tokens(5, 6, 2),
+                _tokens(5, 6, 3),
+                _tokens(5, 6, 6),
+                _tokens(4, 4, 4),
+            ),
+            points=2,
+        ),
+        Check(
+            "one_head_is_plain_attention",
+            "core",
+            "one head with weights of 1 is scaled dot-product attention",
+            _one_head,
+            (Case("float64", lambda rng: projected(rng, "float64", (2,))),),
+        ),
+        Check(
+            "keeps_heads_apart",
+            "core",
+            "each head owns a contiguous slice of the width",
+            _keeps_heads_apart,
+            (_tokens(3, 6, 2), _tokens(3, 6, 3)),
+        ),
+        Check(
+            "order_of_tokens_does_not_matter",
+            "core",
+            "without a mask, tokens in another order give the same rows in that order",
+            _order_does_not_matter,
+            (Case("float64", lambda rng: projected(rng, "float64", (2,))),),
+        ),
+        values(
+            "obeys_every_mask",
+            "core",
+            "a mask of any shape that broadcasts is the same for every head",
+            truth.multi_head_attention,
+            masks(N, projected),
+            points=2,
+        ),
+        Check(
+            "ignores_masked_tokens",
+            "core",
+            "what stands in the padding changes nothing elsewhere",
+            _ignores_masked_tokens,
+            (Case("padding_mask", lambda rng: projected_and_padded(rng, "float64", (2,))),),
+        ),
+        gradient_flows(
+            truth.multi_head_attention,
+            (
+                Case("float64", lambda rng: projected(rng, "float64", (2,))),
+                Case("float32", lambda rng: projected(rng, "float32", (2,))),
+                Case("padding_mask", lambda rng: projected_and_padded(rng, "float64", (2,))),
+            ),
+            through=["x", *WEIGHTS],
+        ),
+        values(
+            "gives_zeros_where_no_key_is_left",
+            "stable",
+            "a token whose keys are all masked gives zeros",
+            truth.multi_head_attention,
+            nothing_left(N, projected),
+        ),
+        values(
+            "survives_large_scores",
+            "stable",
+            "large scores do not overflow",
+            truth.multi_head_attention,
+            (
+                _tokens(4, 8, 2, "float32", 1e4, exact=True),
+                _tokens(4, 8, 2, "float32", 32.0, exact=True),
+                _tokens(4, 8, 2, "float16", 512.0, exact=True),
+            ),
+        ),
+        values(
+            "survives_tiny_numbers",
+            "stable",
+            "tiny tokens keep their digits",
+            truth.multi_head_attention,
+            (_tokens(4, 4, 2, "float32", 1e-30),),
+        ),
+        values(
+            "handles_many_tokens_and_one",
+            "stable",
+            "any number of tokens",
+            truth.multi_head_attention,
+            (_tokens(1, 4, 2), _tokens(60, 4, 2, "float32"), _tokens(40, 4, 2, "float16", 0.5)),
+        ),
+        *contract(
+            projected_and_padded,
+            truth.multi_head_attention,
+            refusals=(
+                *(misshapen(projected, f"{w}_of_another_shape", w, (4, 17)) for w in WEIGHTS),
+                misshapen(projected, "w_q_too_large", "w_q", (17, 17)),
+                Refusal("num_heads_3", changed(projected, num_heads=3), "num_heads", "3"),
+                Refusal("num_heads_0", changed(projected, num_heads=0), "num_heads", "0"),
+                Refusal("num_heads_minus_2", changed(projected, num_heads=-2), "num_heads", "-2"),
+                *bad_masks(projected, N, N),
+            ),
+        ),
+    ),
+    hints=(
+        "Project first: x @ w_q, x @ w_k, x @ w_v are (..., n, d). The last axis is H slices of "
+        "d / H columns, one after the other: which reshape cuts it so?",
+        "Bring the head axis in front of the tokens, (..., H, n, d / H): then one call of "
+        "attention serves all heads. A reshape alone cannot move an axis past another.",
+        "A mask (batch, 1, n) lines up with (batch, H, n, n) from the right: where must it get an "
+        "axis of length 1? Undo the two steps before you multiply by w_o.",
+    ),
+    mistakes=(
+        Mistake(
+            "interleaved_heads",
+            "gave head h every H-th column; heads are contiguous slices",
+            ".reshape(*x.shape[:-1], num_heads, width).swapaxes(-2, -3)",
+            ".reshape(*x.shape[:-1], width, num_heads).swapaxes(-1, -2).swapaxes(-2, -3)",
+            also=(
+                (
+                    "merged = heads.swapaxes(-2, -3).reshape(x.shape)",
+                    "merged = heads.swapaxes(-2, -3).swapaxes(-1, -2).reshape(x.shape)",
+                ),
+            ),
+        ),
+        Mistake(
+            "reshaped_without_transposing",
+            "reshaped to (..., H, n, d/H) without moving the axis, which mixes tokens into heads",
+            ".reshape(*x.shape[:-1], num_heads, width).swapaxes(-2, -3)",
+            ".reshape(*x.shape[:-2], num_heads, n, width)",
+            also=(
+                (
+                    "merged = heads.swapaxes(-2, -3).reshape(x.shape)",
+                    "merged = heads.reshape(x.shape)",
+                ),
+            ),
+        ),
+        Mistake(
+            "merged_without_transposing",
+            "put the heads together without moving the head axis back",
+            "merged = heads.swapaxes(-2, -3).reshape(x.shape)",
+            "merged = heads.reshape(x.shape)",
+        ),
+        Mistake(
+            "attended_over_heads",
+            "left the head axis behind the tokens, so that heads attend to each other",
+            ".reshape(*x.shape[:-1], num_heads, width).swapaxes(-2, -3)",
+            ".reshape(*x.shape[:-1], num_heads, width)",
+            also=(
+                (
+                    "heads = scaled_dot_product_attention(q, k, v, mask)",
+                    "heads = scaled_dot_product_attention(q, k, v).swapaxes(-2, -3)",
+                ),
+            ),
+        ),
+        Mistake(
+            "output_weights_forgotten",
+            "forgot w_o",
+            "(merged @ _widened(w_o))",
+            "merged",
+        ),
+        Mistake(
+            "divided_by_the_whole_width",
+            "divided the scores by sqrt(d); each head's width is d / H",
+            "heads = scaled_dot_product_attention(q, k, v, mask)",
+            "heads = scaled_dot_product_attention(q / math.sqrt(num_heads), k, v, mask)",
+        ),
+        Mistake(
+            "weights_transposed",
+            "multiplied by the transposed weights; here it is x @ w",
+            "(tokens @ _widened(w))",
+            "(tokens @ _widened(w).T)",
+        ),
+        Mistake(
+            "one_head_only",
+            "attended once over the whole width, without heads",
+            "width = d // num_heads",
+            "num_heads, width = 1, d",
+        ),
+        Mistake(
+            "queries_used_as_keys",
+            "used the queries as keys too",
+            "scaled_dot_product_attention(q, k, v, mask)",
+            "scaled_dot_product_attention(q, q, v, mask)",
+        ),
+        Mistake(
+            "heads_averaged",
+            "averaged the heads instead of putting them side by side",
+            "merged = heads.swapaxes(-2, -3).reshape(x.shape)",
+            "merged = np.concatenate([heads.mean(axis=-3)] * num_heads, axis=-1)",
+        ),
+        Mistake(
+            "mask_per_head",
+            "lined the mask's batch axis up with the heads",
+            "if mask is not None and mask.ndim > 2:",
+            "if mask is not None and mask.ndim > 2 and mask.shape[0] not in (1, num_heads):",
+        ),
+        Mistake(
+            "mask_ignored",
+            "left the mask out",
+            "scaled_dot_product_attention(q, k, v, mask)",
+            "scaled_dot_product_attention(q, k, v)",
+        ),
+        Mistake(
+            "mask_of_queries",
+            "applied the mask to the queries, not to the keys",
+            "mask = mask[..., None, :, :]",
+            "mask = mask[..., None, :, :].swapaxes(-1, -2)",
+        ),
+        Mistake(
+            "masked_with_a_large_negative_number",
+            "masked with -1e9: where no key is left, all of them get equal weight",
+            "heads = scaled_dot_product_attention(q, k, v, mask)",
+            "if mask is not None:\n"
+            "        mask = mask | ~mask.any(axis=-1, keepdims=True)\n"
+            "    heads = scaled_dot_product_attention(q, k, v, mask)",
+        ),
+        Mistake(
+            "no_maximum_subtracted",
+            "exponentiated without subtracting the row's maximum",
+            "heads = scaled_dot_product_attention(q, k, v, mask)",
+            "e = np.exp(q @ _transposed(k) / math.sqrt(width))\n"
+            "    if mask is not None:\n"
+            "        e *= mask\n"
+            "    heads = e @ v / np.maximum(e.sum(axis=-1, keepdims=True), 1e-300)",
+        ),
+        Mistake(
+            "tiny_tokens_rounded_away",
+            "added an epsilon to the tokens",
+            "tokens = _widened(x)",
+            "tokens = _widened(x) + x.dtype.type(1e-12)",
+        ),
+        Mistake(
+            "singleton_axes_squeezed",
+            "squeezed away axes of length 1, which may be a lone token or sequence",
+            "merged = heads.swapaxes(-2, -3).reshape(x.shape)",
+            "merged = heads.swapaxes(-2, -3).reshape(x.shape).squeeze()",
+        ),
+        Mistake(
+            "half_precision_products",
+            "projected in float16 and rounded the scores, where 65504 is the largest",
+            "heads = scaled_dot_product_attention(q, k, v, mask)",
+            "s = (q @ _transposed(k) / math.sqrt(width)).astype(dtype).astype(q.dtype)\n"
+            "    if mask is not None:\n"
+            "        s = np.where(mask, s, s.dtype.type(-np.inf))\n"
+            "    e, total = _exponentials(s, None)\n"
+            "    heads = e @ v / total",
+        ),
+        Mistake(
+            "always_float64",
+            "returned float64 whatever came in",
+            "return (merged @ _widened(w_o)).astype(dtype, copy=False)",
+            "return (merged @ _widened(w_o)).astype(np.float64)",
+        ),
+        Mistake(
+            "input_overwritten",
+            "wrote the output into the caller's x",
+            "return (merged @ _widened(w_o)).astype(dtype, copy=False)",
+            "if x.dtype.kind != 'f':\n"
+            "        x = x.astype(dtype)\n"
+            "    x[...] = merged @ _widened(w_o)\n"
+            "    return x",
+        ),
+        Mistake(
+            "heads_not_checked",
+            "let a number of heads through that does not divide the width",
+            "if num_heads < 1 or d % num_heads:",
+            "if num_heads < 1:\n"
+            "        return np.zeros_like(x)\n"
+            "    if d % num_heads:\n"
+            "        w_q, w_k, w_v = (w[:, : d - d % num_heads] for w in (w_q, w_k, w_v))\n"
+            "        x, d = x[..., : d - d % num_heads], d - d % num_heads\n"
+            "        return x\n"
+            "    if False:",
+        ),
+        Mistake(
+            "result_detached",
+            "detached the result from autograd",
+            "return (merged @ _widened(w_o)).to(dtype)",
+            "return (merged @ _widened(w_o)).detach().to(dtype)",
+            track="torch",
+        ),
+        Mistake(
+            "weights_copied",
+            "made new tensors of the weights, cut off from the graph and on the CPU",
+            "(tokens @ _widened(w))",
+            "(tokens @ torch.tensor(w.tolist(), dtype=tokens.dtype))",
+            track="torch",
+        ),
+    ),
+    bench=Bench(
+        sizes=(
+            Size("2 x 128 x 256, 8 heads", lambda rng, dtype: _bench(rng, dtype, 2, 128, 256)),
+            Size("2 x 512 x 512, 8 heads", lambda rng, dtype: _bench(rng, dtype, 2, 512, 512)),
+        ),
+        moved_bytes=lambda inputs: 2 * plain(inputs["x"]).nbytes + 4 * plain(inputs["w_q"]).nbytes,
+        operations=lambda inputs: _operations(inputs),
+        yardsticks=yardsticks.MULTI_HEAD,
+    ),
+)
+
+
+def _bench(rng: Rng, dtype: str, batch: int, n: int, d: int) -> Inputs:
+    x = {"x": cast(rng.standard_normal((batch, n, d), "float32"), dtype)}
+    scale = np.float32(d**-0.5)
+    weights = {
+        name: cast(rng.standard_normal((d, d), "float32") * scale, dtype) for name in WEIGHTS
+    }
+    return {**x, **weights, "num_heads": 8}
+
+
+def _operations(inputs: Inputs) -> int:
+    """Four projections, and scores, softmax and mixture of every head."""
+    batch, n, d = plain(inputs["x"]).shape
+    return int(batch * n * (8 * d * d + n * (4 * d + 5 * inputs["num_heads"])))

@@ -1,0 +1,335 @@
+"""scaled_dot_product_attention_backward: gradients of queries, keys and values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llm_math_tests.answers.answer import Answer
+from llm_math_tests.answers.values import Value, cast, plain, spelled
+from llm_math_tests.checks.compare import expect_close
+from llm_math_tests.checks.promises import contract, expect_truth, gradient_matches, values
+from llm_math_tests.checks.situations import Rng, ordinary
+from llm_math_tests.checks.truth import Truth
+from llm_math_tests.checks.wrong import Wrong
+from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs, Mistake
+from llm_math_tests.exercises.attention import yardsticks
+from llm_math_tests.exercises.attention.situations import (
+    CUBE,
+    M,
+    N,
+    attending,
+    bad_masks,
+    dims,
+    large,
+    long_rows,
+    masks,
+    misshapen,
+    nothing_left,
+    padded,
+    rows,
+    tiny,
+    upstream,
+)
+from llm_math_tests.truths import attention as truth
+
+NAMES = ("dq", "dk", "dv")
+
+
+def _arriving(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:
+    return _with_gradient(attending(rng, dtype, batch), rng, dtype)
+
+
+def _masked(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:
+    return _with_gradient(padded(rng, dtype, batch), rng, dtype)
+
+
+def _with_gradient(inputs: Inputs, rng: Rng, dtype: str) -> Inputs:
+    shape = (*plain(inputs["q"]).shape[:-1], plain(inputs["v"]).shape[-1])
+    return {"grad_output": cast(rng.normal(0, 1, shape), dtype), **inputs}
+
+
+def _forward_of(inputs: Inputs) -> tuple[Inputs, Value]:
+    at = dict(inputs)
+    return at, at.pop("grad_output")
+
+
+def _three(got: Value) -> tuple[Value, ...]:
+    if not isinstance(got, (tuple, list)) or len(got) != 3:
+        raise Wrong("a tuple of 3 arrays, (dq, dk, dv)", spelled(got))
+    return tuple(got)
+
+
+def _key_gradients_sum_to_zero(answer: Answer, inputs: Inputs) -> None:
+    """The same vector added to every key changes no weight, so the dk add up to 0."""
+    _, dk, _ = _three(answer(inputs))
+    wanted = truth.scaled_dot_product_attention_backward(**inputs)[1]
+    scale = wanted.scale.sum(axis=-2)
+    total = plain(dk).sum(axis=-2)
+    expect_close(
+        total, Truth(np.zeros(scale.shape), scale, terms=wanted.terms), "float64", answer.track,
+        "the sum of dk over the keys",
+    )  # fmt: skip
+
+
+def _masked_keys_get_zeros(answer: Answer, inputs: Inputs) -> None:
+    """Exactly: nothing that such a key or value does can be seen."""
+    got = _three(answer(inputs))
+    hidden = ~inputs["mask"][..., 0, :]
+    for name, gradient in zip(NAMES[1:], got[1:], strict=True):
+        found = plain(gradient)[hidden]
+        if not (found == 0).all():
+            raise Wrong(f"{name} of exactly 0 for masked keys", f"{found[found != 0][0]:.3g}")
+    expect_truth(answer, got, truth.scaled_dot_product_attention_backward(**inputs), "float64")
+
+
+EXERCISE = Exercise(
+    name="scaled_dot_product_attention_backward",
+    topic="attention",
+    signature="scaled_dot_product_attention_backward(grad_output, q, k, v, mask=None)",
+    checks=(
+        values(
+            "matches_the_formulas",
+            "core",
+            "dv = P^T g, dq and dk from dS = P * (dP - r)",
+            truth.scaled_dot_product_attention_backward,
+            ordinary(
+                _arriving, Case("one_sequence", lambda rng: _arriving(rng)), *upstream((CUBE,))
+            ),
+            points=2,
+            names=NAMES,
+        ),
+        gradient_matches(
+            truth.scaled_dot_product_attention,
+            _forward_of,
+            ("q", "k", "v"),
+            (
+                Case("float64", lambda rng: _arriving(rng, "float64", (2,))),
+                Case("padding_mask", lambda rng: _masked(rng, "float64", (2,)), "a padding mask"),
+            ),
+        ),
+        values(
+            "obeys_every_mask",
+            "core",
+            "the forward's mask of any shape that broadcasts",
+            truth.scaled_dot_product_attention_backward,
+            upstream(masks(M)),
+            names=NAMES,
+        ),
+        Check(
+            "masked_keys_get_zeros",
+            "core",
+            "a key that no query may see has gradient 0",
+            _masked_keys_get_zeros,
+            (Case("padding_mask", lambda rng: _masked(rng, "float64", (2,))),),
+        ),
+        Check(
+            "key_gradients_sum_to_zero",
+            "core",
+            "the gradients of all keys add up to 0",
+            _key_gradients_sum_to_zero,
+            (Case("float64", lambda rng: _arriving(rng, "float64", (2,))),),
+        ),
+        values(
+            "gives_zeros_where_no_key_is_left",
+            "stable",
+            "a query whose keys are all masked contributes zeros",
+            truth.scaled_dot_product_attention_backward,
+            upstream(nothing_left(M)),
+            names=NAMES,
+        ),
+        values(
+            "survives_large_scores",
+            "stable",
+            "large scores do not overflow",
+            truth.scaled_dot_product_attention_backward,
+            # float16 itself could not hold gradients of numbers as large as 6e4.
+            upstream(tuple(case for case in large() if case.name != "float16"), 1e-3),
+            names=NAMES,
+        ),
+        values(
+            "survives_tiny_numbers",
+            "stable",
+            "tiny and equal scores and tiny values keep their digits",
+            truth.scaled_dot_product_attention_backward,
+            upstream(tiny()),
+            names=NAMES,
+        ),
+        values(
+            "handles_many_keys_and_one",
+            "stable",
+            "any number of keys",
+            truth.scaled_dot_product_attention_backward,
+            upstream(long_rows()),
+            names=NAMES,
+        ),
+        *contract(
+            _masked,
+            truth.scaled_dot_product_attention_backward,
+            refusals=(
+                misshapen(_arriving, "k_of_another_width", "k", (3, 4, 17)),
+                misshapen(_arriving, "v_of_another_length", "v", (3, 17, 2)),
+                misshapen(_arriving, "gradient_of_another_width", "grad_output", (3, 3, 17)),
+                misshapen(_arriving, "gradient_of_another_length", "grad_output", (3, 17, 2)),
+                misshapen(_arriving, "gradient_of_one_sequence", "grad_output", (1, 3, 2)),
+                *bad_masks(_arriving, N, M),
+            ),
+        ),
+    ),
+    hints=(
+        "Go backwards through out = P v: for a matrix product, each factor's gradient is the "
+        "arriving one times the other factor, transposed so that the shapes fit.",
+        "Softmax row by row turns dP into dS = P * (dP - r): r is one number for each query, the "
+        "average of dP with the weights P.",
+        "The scores were divided by sqrt(d), so dq and dk are too. dk collects over the queries: "
+        "which matrix must be transposed for that?",
+    ),
+    mistakes=(
+        Mistake(
+            "row_average_left_out",
+            "left out the average r: softmax's gradient is P * (dP - r), not P * dP",
+            "ds -= r",
+            "pass",
+        ),
+        Mistake(
+            "sum_instead_of_average",
+            "subtracted the plain sum of dP, not the one weighted by P",
+            "ds -= r",
+            "ds -= ds.sum(axis=-1, keepdims=True)",
+        ),
+        Mistake(
+            "average_over_queries",
+            "averaged over the queries; r is one number for each query, over its keys",
+            '"...nm,...nm->...n", weights, ds)[..., None] / total',
+            '"...nm,...nm->...m", weights / total, ds)[..., None, :]',
+        ),
+        Mistake(
+            "softmax_left_out",
+            "sent the gradient straight through the softmax",
+            "ds *= weights",
+            "ds *= total",
+            also=(("ds -= r", "pass"),),
+        ),
+        Mistake(
+            "query_gradient_not_divided",
+            "left out the division by sqrt(d) in dq",
+            "dq *= scale",
+            "pass",
+        ),
+        Mistake(
+            "key_gradient_not_divided",
+            "left out the division by sqrt(d) in dk",
+            "dk = _transposed(ds) @ queries",
+            "dk = _transposed(ds) @ _widened(q)",
+        ),
+        Mistake(
+            "scores_not_divided",
+            "left out the division by sqrt(d) everywhere",
+            "scale = 1 / math.sqrt(q.shape[-1])",
+            "scale = 1.0",
+        ),
+        Mistake(
+            "queries_and_keys_swapped",
+            "returned (dk, dq, dv): the order is that of the arguments",
+            "for x in (dq, dk, dv)",
+            "for x in (dk, dq, dv)",
+        ),
+        Mistake(
+            "value_gradient_through_the_scores",
+            "used dS in place of the weights for dv",
+            "ds *= weights",
+            "ds *= weights\n    dv = _transposed(ds) @ _widened(grad_output)",
+        ),
+        Mistake(
+            "mask_ignored",
+            "left the mask out of the backward pass",
+            "_exponentials(queries @ _transposed(keys), mask)",
+            "_exponentials(queries @ _transposed(keys), None)",
+        ),
+        Mistake(
+            "mask_upside_down",
+            "hid what the mask keeps: True means keep",
+            "_exponentials(queries @ _transposed(keys), mask)",
+            "_exponentials(queries @ _transposed(keys), None if mask is None else ~mask)",
+        ),
+        Mistake(
+            "masked_with_a_large_negative_number",
+            "masked with -1e9: where no key is left, all of them get equal weight",
+            "weights, total = _exponentials(queries @ _transposed(keys), mask)",
+            "scores = queries @ _transposed(keys)\n"
+            "    if mask is not None:\n"
+            "        np.copyto(scores, -1e9, where=~mask)\n"
+            "    weights, total = _exponentials(scores, None)",
+        ),
+        Mistake(
+            "no_maximum_subtracted",
+            "exponentiated without subtracting the row's maximum",
+            "weights, total = _exponentials(queries @ _transposed(keys), mask)",
+            "scores = queries @ _transposed(keys)\n"
+            "    if mask is not None:\n"
+            "        np.copyto(scores, -np.inf, where=~mask)\n"
+            "    weights = np.exp(scores)\n"
+            "    total = weights.sum(axis=-1, keepdims=True)\n"
+            "    total[total == 0] = 1",
+        ),
+        Mistake(
+            "epsilon_in_the_weights",
+            "added an epsilon to the sum, so that the weights do not sum to 1",
+            "weights, total = _exponentials(queries @ _transposed(keys), mask)",
+            "weights, total = _exponentials(queries @ _transposed(keys), mask)\n    total += 1e-6",
+        ),
+        Mistake(
+            "small_gradients_rounded_away",
+            "clipped small gradients to 0",
+            "ds *= weights",
+            "ds *= weights\n    ds[np.abs(ds) < 1e-12] = 0",
+        ),
+        Mistake(
+            "half_precision_sum",
+            "summed the weights in float16, where adding to a large sum changes nothing",
+            "weights, total = _exponentials(queries @ _transposed(keys), mask)",
+            "weights, total = _exponentials(queries @ _transposed(keys), mask)\n"
+            "    total = np.add.accumulate(weights.astype(dtype), axis=-1)[..., -1:]\n"
+            "    total = np.where(total == 0, 1, total).astype(weights.dtype)",
+        ),
+        Mistake(
+            "always_float64",
+            "returned float64 whatever came in",
+            "tuple(x.astype(dtype, copy=False)",
+            "tuple(x.astype(np.float64)",
+        ),
+        Mistake(
+            "input_overwritten",
+            "scaled the caller's q in place",
+            "queries = _widened(q) * scale",
+            "queries = _widened(q)\n    queries *= queries.dtype.type(scale)",
+        ),
+        Mistake(
+            "all_axes_turned",
+            "transposed v with .T, which turns round the batch axes too",
+            "ds = g @ _transposed(values)",
+            "ds = g @ values.T",
+        ),
+        Mistake(
+            "gradient_not_checked",
+            "let a gradient of another shape through, where it may be broadcast",
+            "if grad_output.shape != (*q.shape[:-1], v.shape[-1]):",
+            "if False:",
+        ),
+        Mistake(
+            "result_detached",
+            "made new tensors of the results, off the device",
+            "return tuple(x.to(dtype) for x in (dq, dk, dv))",
+            "return tuple(torch.tensor(x.tolist(), dtype=dtype) for x in (dq, dk, dv))",
+            track="torch",
+        ),
+    ),
+    bench=Bench(
+        sizes=(
+            rows(256, 64, ("grad_output", "q", "k", "v")),
+            rows(1024, 64, ("grad_output", "q", "k", "v")),
+        ),
+        moved_bytes=lambda inputs: 7 * plain(inputs["q"]).nbytes,
+        operations=lambda inputs: dims(inputs)[0] * dims(inputs)[1] * (10 * dims(inputs)[2] + 9),
+        yardsticks=yardsticks.BACKWARD,
+    ),
+)

@@ -1,0 +1,400 @@
+"""softmax_backward: a gradient pushed back through softmax."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llm_math_tests.answers.answer import Answer
+from llm_math_tests.answers.values import Value, cast, plain
+from llm_math_tests.checks.compare import expect_array, expect_shape
+from llm_math_tests.checks.promises import (
+    contract,
+    expect_truth,
+    gradient_flows,
+    gradient_matches,
+    result_dtype,
+    values,
+)
+from llm_math_tests.checks.situations import Rng, changed, ordinary, refused
+from llm_math_tests.checks.truth import extended
+from llm_math_tests.checks.wrong import Wrong
+from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Refusal
+from llm_math_tests.exercises.softmax import yardsticks
+from llm_math_tests.exercises.softmax.situations import (
+    backward_rows,
+    bench,
+    both_along,
+    upstream,
+)
+from llm_math_tests.truths import softmax as truth
+
+AXES = (both_along(0), both_along(1), both_along(-2))
+
+
+def _forward_at(inputs: Inputs) -> tuple[Inputs, Value]:
+    """Scores that give these probabilities: their logarithms."""
+    point: Inputs = {"logits": np.log(extended(inputs["probs"]))}
+    if "axis" in inputs:
+        point["axis"] = inputs["axis"]
+    return point, inputs["grad_output"]
+
+
+def _sums_to_zero(answer: Answer, inputs: Inputs) -> None:
+    got = expect_array(answer(inputs), answer.track)
+    wanted = truth.softmax_backward(**inputs)
+    expect_shape(got, wanted.value.shape)
+    axis = inputs.get("axis", -1)
+    dtype = result_dtype(inputs, answer.track)
+    total = extended(got).sum(axis=axis)
+    # What is left of the sum is there because the probabilities' own sum was rounded.
+    allowed = wanted.allowance(dtype).sum(axis=axis) + np.abs(wanted.value.sum(axis=axis))
+    if not (np.abs(total) <= allowed).all():
+        worst = int(np.argmax(np.where(np.isnan(total), np.inf, np.abs(total))))
+        raise Wrong(
+            "a gradient that sums to 0",
+            f"a sum of {float(total.flat[worst]):.3g}",
+            allowed=f"{float(allowed.flat[worst]):.1e}: {wanted.why(dtype)}, summed",
+        )
+
+
+def _ignores_a_constant(answer: Answer, inputs: Inputs) -> None:
+    expect_truth(answer, answer(inputs), truth.softmax_backward(**inputs), "float64")
+    raised = {**inputs, "grad_output": inputs["grad_output"] + 64.0}
+    expect_truth(answer, answer(raised), truth.softmax_backward(**raised), "float64")
+    level = {**inputs, "grad_output": np.full_like(inputs["grad_output"], 3.0)}
+    expect_truth(answer, answer(level), truth.softmax_backward(**level), "float64")
+
+
+def _builds_no_jacobian(answer: Answer, inputs: Inputs) -> None:
+    n = plain(inputs["probs"]).shape[-1]
+    answer(inputs)  # what a library sets up on its first call is not the answer's
+    reply = answer.ask(inputs, measure_memory=True)
+    expect_truth(
+        answer,
+        reply.value,
+        truth.softmax_backward(**inputs),
+        result_dtype(inputs, answer.track),
+    )
+    allowed = n * n * 8 // 4
+    if reply.peak_bytes is not None and reply.peak_bytes > allowed:
+        raise Wrong(
+            f"memory for a few rows of {n} (at most {allowed / 1e6:.0f} MB, "
+            "a quarter of the Jacobian)",
+            f"{reply.peak_bytes / 1e6:.0f} MB at the peak",
+            note="the product of the Jacobian and g needs one sum, not the Jacobian",
+        )
+
+
+sums_to_zero = Check(
+    "sums_to_zero",
+    "core",
+    "the gradient sums to 0 along the axis",
+    _sums_to_zero,
+    ordinary(upstream, both_along(0)),
+)
+
+ignores_a_constant_gradient = Check(
+    "ignores_a_constant_gradient",
+    "core",
+    "a constant added to the incoming gradient changes nothing",
+    _ignores_a_constant,
+    (Case("plus_64", lambda rng: upstream(rng, "float64", (3,))),),
+)
+
+builds_no_jacobian = Check(
+    "builds_no_jacobian",
+    "contract",
+    "memory grows with n, not with n squared",
+    _builds_no_jacobian,
+    (Case("a_row_of_2000", lambda rng: _wide(rng, 1, 2000, "float64"), "one row of 2000"),),
+)
+
+
+def _wide(rng: Rng, n: int, m: int, dtype: str) -> Inputs:
+    p = truth.probabilities(extended(rng.normal(0, 1, (n, m))))
+    return {"grad_output": cast(rng.normal(0, 1, (n, m)), dtype), "probs": cast(p, dtype)}
+
+
+def _scaled(name: str, size: float, dtype: str, what: str) -> Case:
+    def make(rng: Rng) -> Inputs:
+        inputs = upstream(rng, "float64", (3,))
+        return {
+            "grad_output": cast(rng.uniform(-size, size, (3, 5)), dtype),
+            "probs": cast(inputs["probs"], dtype),
+        }
+
+    return Case(name, make, what)
+
+
+def _saturated() -> tuple[Case, ...]:
+    def one_hot(rng: Rng) -> Inputs:
+        return {"grad_output": rng.normal(0, 2, (3, 4)), "probs": np.eye(4)[[0, 2, 3]]}
+
+    def nearly(rng: Rng) -> Inputs:
+        z = cast(rng.normal(0, 12, (4, 6)), "float32")
+        p = cast(truth.probabilities(extended(z)), "float32")
+        return {"grad_output": cast(rng.normal(0, 2, (4, 6)), "float32"), "probs": p}
+
+    def masked(rng: Rng) -> Inputs:
+        inputs = upstream(rng, "float64", (3,))
+        inputs["probs"][:, 1:3] = 0
+        inputs["probs"] /= inputs["probs"].sum(axis=-1, keepdims=True)
+        return inputs
+
+    return (
+        Case("one_hot", one_hot, "all the probability on one class"),
+        Case("nearly_one_hot", nearly, "nearly all the probability on one class"),
+        Case("some_zero", masked, "some probabilities exactly 0"),
+    )
+
+
+def _long() -> tuple[Case, ...]:
+    def single(rng: Rng) -> Inputs:
+        return {"grad_output": rng.normal(0, 2, (3, 1)), "probs": np.ones((3, 1))}
+
+    def saturating(rng: Rng) -> Inputs:
+        # Terms of the sum that are small beside it: float16 stops counting them.
+        m = 4000
+        return {
+            "grad_output": cast(np.where(np.arange(m) < m // 2, 200.0, 100.0)[None], "float16"),
+            "probs": cast(np.full((1, m), 1 / m), "float16"),
+        }
+
+    return (
+        Case("float32_20000", lambda rng: _wide(rng, 2, 20_000, "float32"), "rows of 20000"),
+        Case("float16_4000", saturating, "a row of 4000"),
+        Case("a_single_column", single, "rows of 1"),
+    )
+
+
+def _other_shape(rng: Rng) -> Inputs:
+    inputs = upstream(rng, "float64", (3,))
+    return {**inputs, "grad_output": inputs["grad_output"][:1]}
+
+
+_MEAN = "mean = out.sum(axis=axis, keepdims=True)"
+_RETURN = "return out.astype(dtype, copy=False)"
+
+EXERCISE = Exercise(
+    name="softmax_backward",
+    topic="softmax",
+    signature="softmax_backward(grad_output, probs, axis=-1)",
+    checks=(
+        values(
+            "matches_the_formula",
+            "core",
+            "p times (g minus the mean of g under p)",
+            truth.softmax_backward,
+            ordinary(upstream, *AXES),
+            points=2,
+        ),
+        gradient_matches(truth.softmax, _forward_at, ["logits"], ordinary(upstream, both_along(0))),
+        sums_to_zero,
+        ignores_a_constant_gradient,
+        gradient_flows(
+            truth.softmax_backward,
+            (*ordinary(upstream), both_along(0)),
+            through=["grad_output", "probs"],
+        ),
+        values(
+            "survives_large_gradients",
+            "stable",
+            "large gradients keep their digits",
+            truth.softmax_backward,
+            (
+                _scaled("float32", 1e4, "float32", "gradients up to 1e4"),
+                _scaled("float16", 6e4, "float16", "gradients up to 6e4"),
+                Case(
+                    "nearly_equal",
+                    lambda rng: changed(
+                        upstream, grad_output=1e4 + rng.uniform(-1e-3, 1e-3, (3, 5))
+                    )(rng),
+                    "gradients of 1e4 that differ by 1e-3",
+                ),
+            ),
+        ),
+        values(
+            "survives_tiny_gradients",
+            "stable",
+            "tiny gradients are not lost",
+            truth.softmax_backward,
+            (_scaled("float32", 1e-30, "float32", "gradients up to 1e-30"),),
+        ),
+        values(
+            "handles_certain_rows",
+            "stable",
+            "a probability of 0 gets gradient 0, and so does one of 1",
+            truth.softmax_backward,
+            _saturated(),
+        ),
+        values(
+            "handles_long_rows",
+            "stable",
+            "rows of any length work",
+            truth.softmax_backward,
+            _long(),
+        ),
+        *contract(
+            upstream,
+            truth.softmax_backward,
+            refusals=(
+                refused(upstream, "axis", 2),
+                refused(upstream, "axis", -3),
+                Refusal("other_shape", _other_shape, "grad_output", "(1, 5)"),
+            ),
+        ),
+        builds_no_jacobian,
+    ),
+    hints=(
+        "Each score moves every probability of its row. Write the Jacobian diag(p) - p p^T "
+        "times g as two products: what does each of them cost?",
+        "p p^T g is p times a single number: the mean of g under p. It needs one sum along "
+        "the axis (keepdims=True).",
+        "Sum float16 in float32 and convert back at the end; compare the two shapes before "
+        "anything can broadcast.",
+    ),
+    mistakes=(
+        Mistake(
+            "diagonal_only",
+            "used only the diagonal p (1 - p), as if each probability depended on its own "
+            "score alone",
+            "np.subtract(g, mean, out=out)",
+            "out = g * (1 - p)",
+        ),
+        Mistake(
+            "mean_left_out",
+            "multiplied by p and left out the sum",
+            "np.subtract(g, mean, out=out)",
+            "out = g + 0",
+        ),
+        Mistake(
+            "mean_added",
+            "added the sum instead of subtracting it",
+            "np.subtract(g, mean, out=out)",
+            "np.add(g, mean, out=out)",
+        ),
+        Mistake(
+            "plain_mean_of_the_gradient",
+            "subtracted the plain mean of g, not the mean under p",
+            _MEAN,
+            "mean = g.mean(axis=axis, keepdims=True)",
+        ),
+        Mistake(
+            "plain_sum_of_the_gradient",
+            "summed g without multiplying by p",
+            _MEAN,
+            "mean = g.sum(axis=axis, keepdims=True)",
+        ),
+        Mistake(
+            "not_times_p",
+            "left out the factor p in front",
+            "out *= p",
+            "out *= 1",
+        ),
+        Mistake(
+            "over_the_whole_array",
+            "summed over the whole array, not along the axis",
+            _MEAN,
+            "mean = out.sum()",
+        ),
+        Mistake(
+            "axis_ignored",
+            "always used the last axis, whatever axis says",
+            _MEAN,
+            "mean = out.sum(axis=-1, keepdims=True)",
+        ),
+        Mistake(
+            "matrices_only",
+            "summed over every axis but the first, which is right for matrices only",
+            _MEAN,
+            "rest = tuple(range(1, out.ndim)) if axis == -1 else axis\n"
+            "    mean = out.sum(axis=rest, keepdims=True)",
+        ),
+        Mistake(
+            "logits_expected",
+            "took softmax once more: the second argument already holds probabilities",
+            "p = _widened(_as_float(probs))",
+            "p = np.exp(_widened(_as_float(probs)))\n    p /= p.sum(axis=axis, keepdims=True)",
+        ),
+        Mistake(
+            "jacobian_built",
+            "built the n x n Jacobian to multiply by it",
+            _RETURN,
+            "q = np.moveaxis(p, axis, -1)\n"
+            "    eye = np.eye(q.shape[-1], dtype=q.dtype)\n"
+            "    jacobian = q[..., :, None] * eye - q[..., :, None] * q[..., None, :]\n"
+            "    out = np.matmul(jacobian, np.moveaxis(g, axis, -1)[..., None])[..., 0]\n"
+            "    return np.moveaxis(out, -1, axis).astype(dtype, copy=False)",
+            also=(("out *= p", ""),),
+        ),
+        Mistake(
+            "half_precision_sum",
+            "summed in float16, where adding to a large sum changes nothing",
+            _MEAN,
+            "low = out.astype(dtype)\n"
+            "    mean = np.add.accumulate(low, axis=axis, dtype=dtype).take([-1], axis=axis)",
+        ),
+        Mistake(
+            "product_in_float16",
+            "multiplied and subtracted in float16, where 6e4 + 6e4 is inf",
+            "g = _widened(_as_float(grad_output))",
+            "g = _as_float(grad_output)",
+            also=(("p = _widened(_as_float(probs))", "p = _as_float(probs)"),),
+        ),
+        Mistake(
+            "small_gradients_cut",
+            "treated small gradients as 0",
+            _MEAN,
+            "none = np.abs(g) < 1e-12\n"
+            "    g, out[none] = np.where(none, 0 * g, g), 0\n"
+            f"    {_MEAN}",
+        ),
+        Mistake(
+            "divided_by_p",
+            "went through the logarithm: 0 / 0 where a probability is 0",
+            "out *= p",
+            "out *= p * p / p",
+        ),
+        Mistake(
+            "always_float64",
+            "returned float64 whatever came in",
+            _RETURN,
+            "return out.astype(np.float64)",
+        ),
+        Mistake(
+            "gradient_overwritten",
+            "worked in place on the caller's gradient",
+            "out *= p",
+            "out *= p\n    if grad_output.dtype.kind == 'f':\n        grad_output[...] = out",
+        ),
+        Mistake(
+            "shapes_not_compared",
+            "let a gradient of another shape broadcast",
+            "if grad_output.shape != probs.shape:",
+            "if False:",
+            also=(("out = g * p", "g = g + np.zeros_like(p)\n    out = g * p"),),
+        ),
+        Mistake(
+            "graph_cut",
+            "detached the probabilities from autograd",
+            "_widened(probs)",
+            "_widened(probs).detach()",
+            track="torch",
+        ),
+        Mistake(
+            "gone_through_numpy",
+            "went through NumPy: it is on the host, and autograd does not follow",
+            "mean = (g * p).sum(dim=axis, keepdim=True)",
+            "mean = torch.from_numpy((g * p).detach().numpy().sum(axis=axis, keepdims=True))",
+            track="torch",
+        ),
+        Mistake(
+            "axis_not_checked",
+            "let torch complain about the axis: that is an IndexError, not a ValueError",
+            "_check_axis(axis, probs)",
+            "",
+            track="torch",
+        ),
+    ),
+    bench=bench(backward_rows, 3, 4, yardsticks.SOFTMAX_BACKWARD),
+)
