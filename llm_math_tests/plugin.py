@@ -181,6 +181,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
     """Collect the suite's ``bench_*.py`` files, with ``--benchmark`` only."""
     ours = file_path.parent == course.SUITE and file_path.name.startswith("bench_")
+    if parent.session.isinitpath(file_path):
+        return None  # named on the command line: pytest collects it itself
     if ours and parent.config.option.llm_math_benchmark and file_path.suffix == ".py":
         return pytest.Module.from_parent(parent, path=file_path)
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -58,9 +58,15 @@ class TorchTrack:
         """The first CUDA device (ROCm builds call theirs so too), if there is one."""
         return "cuda" if torch.cuda.is_available() else None
 
-    def loading(self) -> AbstractContextManager[None]:
-        """Nothing to put in place."""
-        return nullcontext()
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """One thread: on small tensors a pool only waits, for seconds on a loaded machine."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
     def hand(self, array: Value) -> torch.Tensor:
         """A tensor on the array's own memory, so that a change in place shows there."""

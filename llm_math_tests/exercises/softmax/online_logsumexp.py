@@ -5,13 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from llm_math_tests.answers.answer import Answer
-from llm_math_tests.answers.values import Blocks, cast
+from llm_math_tests.answers.values import Blocks
 from llm_math_tests.checks.compare import expect_close
 from llm_math_tests.checks.promises import contract, expect_truth, result_dtype, values
 from llm_math_tests.checks.situations import Rng, ordinary
 from llm_math_tests.checks.truth import Truth
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Refusal
+from llm_math_tests.exercises.softmax.sequences import (
+    beyond_float16,
+    far,
+    infinities,
+    long_then_short,
+    many,
+    one_rises,
+    spread_blocks,
+    steps,
+)
 from llm_math_tests.exercises.softmax.situations import blocks_of, in_blocks
 from llm_math_tests.truths import softmax as truth
 
@@ -58,68 +68,6 @@ def _many_blocks(rng: Rng) -> Inputs:
     return blocks_of(*[block] * _BLOCKS)
 
 
-def _steps(name: str, by: float, dtype: str, note: str) -> Case:
-    """Blocks that each lie ``by`` above the last."""
-
-    def make(rng: Rng) -> Inputs:
-        return blocks_of(*(cast(rng.normal(by * i, 2, (2, 3)), dtype) for i in range(4)))
-
-    return Case(name, make, note)
-
-
-def _spread(name: str, size: float, dtype: str) -> Case:
-    def make(rng: Rng) -> Inputs:
-        return blocks_of(*(cast(rng.uniform(-size, size, (2, 3)), dtype) for _ in range(4)))
-
-    return Case(name, make, f"numbers up to {size:g}")
-
-
-def _far(rng: Rng) -> Inputs:
-    middle = np.array([[-1e4], [1e4]])
-    return blocks_of(*(middle + rng.normal(0, 2, (2, 3)) for _ in range(3)))
-
-
-def _one_rises(rng: Rng) -> Inputs:
-    levels = ((-3000, 0), (-2000, 3), (-1000, 6), (0, 9))
-    return blocks_of(
-        *(rng.normal(0, 2, (2, 3)) + np.array(level, float)[:, None] for level in levels)
-    )
-
-
-def _infinities() -> tuple[Case, ...]:
-    nothing = np.full((2, 3), -np.inf)
-
-    def first(rng: Rng) -> Inputs:
-        return blocks_of(nothing, nothing, rng.normal(0, 2, (2, 4)))
-
-    def between(rng: Rng) -> Inputs:
-        return blocks_of(rng.normal(0, 2, (2, 4)), nothing, rng.normal(0, 2, (2, 1)))
-
-    def plus(rng: Rng) -> Inputs:
-        inputs = in_blocks(rng, "float64", (3,))
-        inputs["blocks"].arrays[0][0, 1] = inputs["blocks"].arrays[2][1, 0] = np.inf
-        return inputs
-
-    return (
-        Case("minus_infinity_first", first, "two blocks of -inf first"),
-        Case("minus_infinity_between", between, "a block of -inf in the middle"),
-        Case("all_minus_infinity", lambda rng: blocks_of(nothing, nothing), "all -inf"),
-        Case("plus_infinity", plus, "+inf in the first block and in the last"),
-    )
-
-
-def _many(rng: Rng) -> Inputs:
-    return blocks_of(*(cast(rng.normal(0, 1, (2, 16)), "float32") for _ in range(100)))
-
-
-def _beyond_float16(rng: Rng) -> Inputs:
-    return blocks_of(*(cast(rng.uniform(-0.01, 0, (1, 7000)), "float16") for _ in range(10)))
-
-
-def _long_then_short(rng: Rng) -> Inputs:
-    return blocks_of(rng.normal(0, 2, (3, 40)), rng.normal(0, 2, (3, 1)))
-
-
 one_pass = Check(
     "reads_every_block_once",
     "core",
@@ -128,7 +76,7 @@ one_pass = Check(
     (
         Case("three_blocks", lambda rng: in_blocks(rng, "float64", (3,)), "three blocks"),
         Case("one_block", lambda rng: blocks_of(rng.normal(0, 2, (2, 5))), "a single block"),
-        Case("long_then_short", _long_then_short, "a block of 40 and one of 1"),
+        Case("long_then_short", long_then_short, "a block of 40 and one of 1"),
     ),
 )
 
@@ -166,8 +114,8 @@ EXERCISE = Exercise(
             "the running sum follows the running maximum up and stays when it does not rise",
             truth.online_logsumexp,
             (
-                _steps("rising", 5.0, "float64", "each block 5 above the last"),
-                _steps("falling", -5.0, "float64", "each block 5 below the last"),
+                steps("rising", 5.0, "float64", "each block 5 above the last"),
+                steps("falling", -5.0, "float64", "each block 5 below the last"),
             ),
         ),
         values(
@@ -176,13 +124,13 @@ EXERCISE = Exercise(
             "large numbers do not overflow",
             truth.online_logsumexp,
             (
-                _spread("float32", 1e4, "float32"),
-                _spread("float64", 1e4, "float64"),
-                _spread("float16", 6e4, "float16"),
-                _steps("rising", 1000.0, "float64", "each block 1000 above the last"),
-                _steps("falling", -1000.0, "float32", "each block 1000 below the last"),
-                Case("far_from_zero", _far, "one row around -1e4, one around 1e4"),
-                Case("one_row_rises", _one_rises, "one row rises from -3000 to 0"),
+                spread_blocks("float32", 1e4, "float32"),
+                spread_blocks("float64", 1e4, "float64"),
+                spread_blocks("float16", 6e4, "float16"),
+                steps("rising", 1000.0, "float64", "each block 1000 above the last"),
+                steps("falling", -1000.0, "float32", "each block 1000 below the last"),
+                Case("far_from_zero", far, "one row around -1e4, one around 1e4"),
+                Case("one_row_rises", one_rises, "one row rises from -3000 to 0"),
             ),
         ),
         values(
@@ -190,7 +138,7 @@ EXERCISE = Exercise(
             "stable",
             "all -inf gives -inf, any +inf gives +inf",
             truth.online_logsumexp,
-            _infinities(),
+            infinities(),
         ),
         values(
             "handles_many_blocks",
@@ -198,8 +146,8 @@ EXERCISE = Exercise(
             "many blocks lose no digits",
             truth.online_logsumexp,
             (
-                Case("float32_100_blocks", _many, "100 blocks"),
-                Case("float16_70000", _beyond_float16, "10 blocks of 7000"),
+                Case("float32_100_blocks", many, "100 blocks"),
+                Case("float16_70000", beyond_float16, "10 blocks of 7000"),
             ),
         ),
         *contract(

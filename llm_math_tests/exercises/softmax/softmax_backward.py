@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llm_math_tests.answers.answer import Answer
-from llm_math_tests.answers.values import Value, cast, plain
+from llm_math_tests.answers.values import Value, plain
 from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.promises import (
     contract,
@@ -15,11 +15,19 @@ from llm_math_tests.checks.promises import (
     result_dtype,
     values,
 )
-from llm_math_tests.checks.situations import Rng, changed, ordinary, refused
+from llm_math_tests.checks.situations import changed, ordinary, refused
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Refusal
 from llm_math_tests.exercises.softmax import yardsticks
+from llm_math_tests.exercises.softmax.gradients import (
+    certain_rows,
+    long_gradients,
+    opposite,
+    other_shape,
+    scaled,
+    wide,
+)
 from llm_math_tests.exercises.softmax.situations import (
     backward_rows,
     bench,
@@ -106,70 +114,8 @@ builds_no_jacobian = Check(
     "contract",
     "memory grows with n, not with n squared",
     _builds_no_jacobian,
-    (Case("a_row_of_2000", lambda rng: _wide(rng, 1, 2000, "float64"), "one row of 2000"),),
+    (Case("a_row_of_2000", lambda rng: wide(rng, 1, 2000, "float64"), "one row of 2000"),),
 )
-
-
-def _wide(rng: Rng, n: int, m: int, dtype: str) -> Inputs:
-    p = truth.probabilities(extended(rng.normal(0, 1, (n, m))))
-    return {"grad_output": cast(rng.normal(0, 1, (n, m)), dtype), "probs": cast(p, dtype)}
-
-
-def _scaled(name: str, size: float, dtype: str, what: str) -> Case:
-    def make(rng: Rng) -> Inputs:
-        inputs = upstream(rng, "float64", (3,))
-        return {
-            "grad_output": cast(rng.uniform(-size, size, (3, 5)), dtype),
-            "probs": cast(inputs["probs"], dtype),
-        }
-
-    return Case(name, make, what)
-
-
-def _saturated() -> tuple[Case, ...]:
-    def one_hot(rng: Rng) -> Inputs:
-        return {"grad_output": rng.normal(0, 2, (3, 4)), "probs": np.eye(4)[[0, 2, 3]]}
-
-    def nearly(rng: Rng) -> Inputs:
-        z = cast(rng.normal(0, 12, (4, 6)), "float32")
-        p = cast(truth.probabilities(extended(z)), "float32")
-        return {"grad_output": cast(rng.normal(0, 2, (4, 6)), "float32"), "probs": p}
-
-    def masked(rng: Rng) -> Inputs:
-        inputs = upstream(rng, "float64", (3,))
-        inputs["probs"][:, 1:3] = 0
-        inputs["probs"] /= inputs["probs"].sum(axis=-1, keepdims=True)
-        return inputs
-
-    return (
-        Case("one_hot", one_hot, "all the probability on one class"),
-        Case("nearly_one_hot", nearly, "nearly all the probability on one class"),
-        Case("some_zero", masked, "some probabilities exactly 0"),
-    )
-
-
-def _long() -> tuple[Case, ...]:
-    def single(rng: Rng) -> Inputs:
-        return {"grad_output": rng.normal(0, 2, (3, 1)), "probs": np.ones((3, 1))}
-
-    def saturating(rng: Rng) -> Inputs:
-        # Terms of the sum that are small beside it: float16 stops counting them.
-        m = 4000
-        return {
-            "grad_output": cast(np.where(np.arange(m) < m // 2, 200.0, 100.0)[None], "float16"),
-            "probs": cast(np.full((1, m), 1 / m), "float16"),
-        }
-
-    return (
-        Case("float32_20000", lambda rng: _wide(rng, 2, 20_000, "float32"), "rows of 20000"),
-        Case("float16_4000", saturating, "a row of 4000"),
-        Case("a_single_column", single, "rows of 1"),
-    )
-
-
-def _other_shape(rng: Rng) -> Inputs:
-    inputs = upstream(rng, "float64", (3,))
-    return {**inputs, "grad_output": inputs["grad_output"][:1]}
 
 
 _MEAN = "mean = out.sum(axis=axis, keepdims=True)"
@@ -202,8 +148,8 @@ EXERCISE = Exercise(
             "large gradients keep their digits",
             truth.softmax_backward,
             (
-                _scaled("float32", 1e4, "float32", "gradients up to 1e4"),
-                _scaled("float16", 6e4, "float16", "gradients up to 6e4"),
+                scaled("float32", 1e4, "float32", "gradients up to 1e4"),
+                Case("float16", opposite, "gradients of 6e4 and -6e4"),
                 Case(
                     "nearly_equal",
                     lambda rng: changed(
@@ -218,21 +164,21 @@ EXERCISE = Exercise(
             "stable",
             "tiny gradients are not lost",
             truth.softmax_backward,
-            (_scaled("float32", 1e-30, "float32", "gradients up to 1e-30"),),
+            (scaled("float32", 1e-30, "float32", "gradients up to 1e-30"),),
         ),
         values(
             "handles_certain_rows",
             "stable",
             "a probability of 0 gets gradient 0, and so does one of 1",
             truth.softmax_backward,
-            _saturated(),
+            certain_rows(),
         ),
         values(
             "handles_long_rows",
             "stable",
             "rows of any length work",
             truth.softmax_backward,
-            _long(),
+            long_gradients(),
         ),
         *contract(
             upstream,
@@ -240,7 +186,7 @@ EXERCISE = Exercise(
             refusals=(
                 refused(upstream, "axis", 2),
                 refused(upstream, "axis", -3),
-                Refusal("other_shape", _other_shape, "grad_output", "(1, 5)"),
+                Refusal("other_shape", other_shape, "grad_output", "(1, 5)"),
             ),
         ),
         builds_no_jacobian,

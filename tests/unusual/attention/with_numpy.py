@@ -67,10 +67,10 @@ def attention_scores__float64_throughout(q, k):
         return (scores * q.shape[-1] ** -0.5).astype(_dtype(q))
 
 
-def causal_mask__tri(n):
+def causal_mask__positions_compared(n):
     if int(n) != n or n < 0:
         raise ValueError(f"n must not be negative or broken, got {n}")
-    return np.tri(n, dtype=bool)
+    return np.arange(n)[None, :] <= np.arange(n)[:, None]
 
 
 def causal_mask__tril_of_ones(n):
