@@ -148,7 +148,7 @@ class TestSharedInputs:
         fixed.flags.writeable = False
         shared.begin([wide, fixed])
         trees = [shared.lay_out(wide, "wide"), shared.lay_out(fixed, "fixed")]
-        mapped = MappedInputs(str(shared.path))
+        mapped = MappedInputs(str(shared.folder))
         there = [mapped.find(tree) for tree in trees]
         for mine, other in zip((wide, fixed), there, strict=True):
             np.testing.assert_array_equal(mine, other)
@@ -160,7 +160,7 @@ class TestSharedInputs:
 
     def test_it_grows_for_a_large_input(self, shared):
         large = np.ones((1024, 1024))
-        mapped = MappedInputs(str(shared.path))
+        mapped = MappedInputs(str(shared.folder))
         shared.begin([np.ones(3)])
         mapped.find(shared.lay_out(np.ones(3), "small"))
         shared.begin([large])
@@ -169,7 +169,7 @@ class TestSharedInputs:
     def test_empty_and_scalar_arrays_fit(self, shared):
         arrays = [np.zeros((0, 5)), np.array(3.0)]
         shared.begin(arrays)
-        mapped = MappedInputs(str(shared.path))
+        mapped = MappedInputs(str(shared.folder))
         for array in arrays:
             np.testing.assert_array_equal(mapped.find(shared.lay_out(array, "x")), array)
 

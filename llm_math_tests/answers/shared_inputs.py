@@ -8,8 +8,9 @@ are small, so one file per worker serves every call.
 from __future__ import annotations
 
 import mmap
-import os
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,23 @@ _START_BYTES = 1 << 20
 class SharedInputs:
     """The trusted side: writes inputs, and tells which are different afterwards."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        handle, name = tempfile.mkstemp(prefix="llm-math-inputs-", dir=folder)
-        self.path = Path(name)
-        os.ftruncate(handle, _START_BYTES)
-        self._file = os.fdopen(handle, "r+b")
-        self._memory = mmap.mmap(self._file.fileno(), _START_BYTES)
+    def __init__(self, parent: Path | None = None) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="llm-math-inputs-", dir=parent))
+        # Also at the interpreter's end, where nobody has closed what a run made.
+        self._remove = weakref.finalize(self, shutil.rmtree, self.folder, True)
+        self._number = 0
         self._used = 0
         self._laid: list[tuple[str, np.ndarray, int]] = []
+        self._map(_START_BYTES)
+
+    def _map(self, size: int) -> None:
+        # A new file for a larger size: Windows does not resize one that is mapped, and
+        # arrays of an earlier call may still refer to the old mapping.
+        self._number += 1
+        path = self.folder / str(self._number)
+        with path.open("w+b") as file:
+            file.truncate(size)
+            self._memory = mmap.mmap(file.fileno(), size)
 
     def begin(self, arrays: list[np.ndarray]) -> None:
         """Make room for a call's inputs; what lay there before is overwritten."""
@@ -39,10 +49,7 @@ class SharedInputs:
         self._used = 0
         need = sum(span(array) + 2 * _ALIGN for array in arrays)
         if need > len(self._memory):
-            size = 1 << (need - 1).bit_length()
-            os.ftruncate(self._file.fileno(), size)
-            # The old mapping may still be referenced by arrays: it is let go, not closed.
-            self._memory = mmap.mmap(self._file.fileno(), size)
+            self._map(1 << (need - 1).bit_length())
 
     def lay_out(self, array: np.ndarray, name: str) -> dict[str, Any]:
         """Copy an array in, with its strides, and describe where it is."""
@@ -57,7 +64,7 @@ class SharedInputs:
             "shape": list(array.shape),
             "strides": list(array.strides),
             "writeable": bool(array.flags.writeable),
-            "size": len(self._memory),
+            "file": self._number,
         }
 
     def changed(self) -> tuple[str, ...]:
@@ -73,25 +80,24 @@ class SharedInputs:
         return tuple(dict.fromkeys(names))
 
     def close(self) -> None:
-        """Remove the file."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
+        """Remove the files (Windows keeps those that are still mapped until they are not)."""
+        self._remove()
 
 
 class MappedInputs:
     """The answer's side: finds the arrays that the trusted side laid out."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._memory: mmap.mmap | None = None
+    def __init__(self, folder: str) -> None:
+        self._folder = Path(folder)
+        self._mapped: tuple[int, mmap.mmap] | None = None
 
     def find(self, tree: dict[str, Any]) -> np.ndarray:
         """The array that a description names, on the shared memory itself."""
-        if self._memory is None or len(self._memory) < tree["size"]:
-            with Path(self._path).open("r+b") as file:
-                self._memory = mmap.mmap(file.fileno(), tree["size"])
+        if self._mapped is None or self._mapped[0] != tree["file"]:
+            with (self._folder / str(tree["file"])).open("r+b") as file:
+                self._mapped = tree["file"], mmap.mmap(file.fileno(), 0)
         array: np.ndarray = np.ndarray(
-            tuple(tree["shape"]), tree["dtype"], self._memory, tree["offset"],
+            tuple(tree["shape"]), tree["dtype"], self._mapped[1], tree["offset"],
             tuple(tree["strides"]),
         )  # fmt: skip
         array.flags.writeable = tree["writeable"]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -158,13 +159,15 @@ class _Process:
         self.loaded: set[Where] = set()
         self._names: list[str] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOT, str(_PACKAGE), str(self.inputs.path)],
+            [sys.executable, "-I", "-c", _BOOT, str(_PACKAGE), str(self.inputs.folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=_environment(),
             close_fds=True,
         )
+        # A worker in an endless loop does not notice that its pipes were closed.
+        weakref.finalize(self, self._process.kill)
         self._frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._said = bytearray()
         self._rss_before = 0

@@ -13,11 +13,14 @@ from llm_math_tests.truths import softmax as truth
 
 
 def wide(rng: Rng, n: int, m: int, dtype: str) -> Inputs:
+    """Ordinary gradients at ``n`` rows of ``m`` probabilities."""
     p = truth.probabilities(extended(rng.normal(0, 1, (n, m))))
     return {"grad_output": cast(rng.normal(0, 1, (n, m)), dtype), "probs": cast(p, dtype)}
 
 
 def scaled(name: str, size: float, dtype: str, what: str) -> Case:
+    """Gradients of a given magnitude, both signs."""
+
     def make(rng: Rng) -> Inputs:
         inputs = upstream(rng, "float64", (3,))
         return {
@@ -36,6 +39,8 @@ def opposite(rng: Rng) -> Inputs:
 
 
 def certain_rows() -> tuple[Case, ...]:
+    """Rows where one class has (nearly) all the probability, or some have none."""
+
     def one_hot(rng: Rng) -> Inputs:
         return {"grad_output": rng.normal(0, 2, (3, 4)), "probs": np.eye(4)[[0, 2, 3]]}
 
@@ -58,6 +63,8 @@ def certain_rows() -> tuple[Case, ...]:
 
 
 def long_gradients() -> tuple[Case, ...]:
+    """Many terms to sum, or just one."""
+
     def single(rng: Rng) -> Inputs:
         return {"grad_output": rng.normal(0, 2, (3, 1)), "probs": np.ones((3, 1))}
 
@@ -78,5 +85,6 @@ def long_gradients() -> tuple[Case, ...]:
 
 
 def other_shape(rng: Rng) -> Inputs:
+    """A gradient for one row, which would broadcast to three."""
     inputs = upstream(rng, "float64", (3,))
     return {**inputs, "grad_output": inputs["grad_output"][:1]}

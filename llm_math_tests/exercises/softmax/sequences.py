@@ -20,6 +20,8 @@ def steps(name: str, by: float, dtype: str, note: str) -> Case:
 
 
 def spread_blocks(name: str, size: float, dtype: str) -> Case:
+    """Four blocks of numbers of a given magnitude, both signs."""
+
     def make(rng: Rng) -> Inputs:
         return blocks_of(*(cast(rng.uniform(-size, size, (2, 3)), dtype) for _ in range(4)))
 
@@ -27,11 +29,13 @@ def spread_blocks(name: str, size: float, dtype: str) -> Case:
 
 
 def far(rng: Rng) -> Inputs:
+    """Two rows far from 0, on either side."""
     middle = np.array([[-1e4], [1e4]])
     return blocks_of(*(middle + rng.normal(0, 2, (2, 3)) for _ in range(3)))
 
 
 def one_rises(rng: Rng) -> Inputs:
+    """A row that rises by 1000 a block, and one that rises by 3."""
     levels = ((-3000, 0), (-2000, 3), (-1000, 6), (0, 9))
     return blocks_of(
         *(rng.normal(0, 2, (2, 3)) + np.array(level, float)[:, None] for level in levels)
@@ -39,6 +43,7 @@ def one_rises(rng: Rng) -> Inputs:
 
 
 def infinities() -> tuple[Case, ...]:
+    """Blocks with nothing in them, and blocks with everything."""
     nothing = np.full((2, 3), -np.inf)
 
     def first(rng: Rng) -> Inputs:
@@ -61,12 +66,15 @@ def infinities() -> tuple[Case, ...]:
 
 
 def many(rng: Rng) -> Inputs:
+    """More blocks than anybody would concatenate."""
     return blocks_of(*(cast(rng.normal(0, 1, (2, 16)), "float32") for _ in range(100)))
 
 
 def beyond_float16(rng: Rng) -> Inputs:
+    """More terms near 1 than float16 can count to, which is 65504."""
     return blocks_of(*(cast(rng.uniform(-0.01, 0, (1, 7000)), "float16") for _ in range(10)))
 
 
 def long_then_short(rng: Rng) -> Inputs:
+    """Blocks of very unequal width."""
     return blocks_of(rng.normal(0, 2, (3, 40)), rng.normal(0, 2, (3, 1)))
