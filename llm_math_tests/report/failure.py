@@ -37,7 +37,7 @@ def failure_text(
         first["exercise"], first["track"], first["check"], verdict, points,
         first["proved_by"] == "stand-in",
     )  # fmt: skip
-    if brief:
+    if brief and first["mistake"]:
         kept = [m.sentence for m in exercise.mistakes if m.name == first["mistake"]]
         return f"{head}\n" + labelled([("you did", f"{''.join(kept)} (as above)")])
     lines = [head, first["message"]]

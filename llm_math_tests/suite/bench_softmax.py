@@ -31,3 +31,9 @@ def bench_softmax_backward(timing):
 def bench_softmax_jacobian(timing):
     """Time softmax_jacobian: n numbers in, n * n out."""
     timing()
+
+
+@pytest.mark.exercise("online_logsumexp")
+def bench_online_logsumexp(timing):
+    """Time online_logsumexp, block by block, beside logsumexp of the whole."""
+    timing()

@@ -22,7 +22,7 @@ from llm_math_tests.exercises.softmax.sequences import (
     spread_blocks,
     steps,
 )
-from llm_math_tests.exercises.softmax.situations import blocks_of, in_blocks
+from llm_math_tests.exercises.softmax.situations import block_bench, blocks_of, in_blocks
 from llm_math_tests.truths import softmax as truth
 
 # A quarter of a megabyte each: below the size from which torch starts its threads.
@@ -329,5 +329,5 @@ EXERCISE = Exercise(
             track="torch",
         ),
     ),
-    no_bench="an iterator is used up by one call, so its making would be timed with the answer",
+    bench=block_bench(),
 )

@@ -224,5 +224,25 @@ def jacobian_bench() -> Bench:
     )
 
 
+def block_bench() -> Bench:
+    """Rows in blocks of 256 columns, to set beside logsumexp of the whole."""
+
+    def size(n: int, m: int) -> Size:
+        def make(rng: Rng, dtype: str) -> Inputs:
+            whole = rng.standard_normal((n, m), "float32")
+            return blocks_of(*(cast(whole[:, i : i + 256], dtype) for i in range(0, m, 256)))
+
+        return Size(f"{n} x {m}", make)
+
+    def arrays(inputs: Inputs) -> list[np.ndarray]:
+        return [plain(block) for block in inputs["blocks"].arrays]
+
+    return Bench(
+        sizes=(size(64, 1024), size(1024, 4096)),
+        moved_bytes=lambda inputs: sum(block.nbytes for block in arrays(inputs)),
+        operations=lambda inputs: 4 * sum(block.size for block in arrays(inputs)),
+    )
+
+
 def _probs_of(inputs: Inputs) -> Inputs:
     return {"probs": inputs["probs"]}

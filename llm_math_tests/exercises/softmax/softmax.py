@@ -149,7 +149,16 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "over_the_whole_array",
-            "normalized over the whole array, not along the axis",
+            "took the softmax of the whole array, not along the axis",
+            "out /= out.sum(axis=axis, keepdims=True)",
+            "out /= out.sum()",
+            also=(
+                ("scores.max(axis=axis, keepdims=True)", "(scores.max() if scores.size else 0)"),
+            ),
+        ),
+        Mistake(
+            "sum_over_the_whole_array",
+            "divided by the sum of the whole array, not by the row's",
             "out /= out.sum(axis=axis, keepdims=True)",
             "out /= out.sum()",
         ),
