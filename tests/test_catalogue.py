@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 from collections import Counter
+from functools import cache
 
 import pytest
 
@@ -115,12 +116,17 @@ def test_the_rooms_agree_on_a_wrong_answer_too():
     assert found[:half] == found[half:]
 
 
+@cache
+def tried(name, mistake):
+    """What the checks made of a mistake: two tests ask."""
+    entry = exercise(name)
+    return honesty.try_mistake(entry, next(m for m in entry.mistakes if m.name == mistake))
+
+
 @pytest.mark.parametrize(("name", "mistake"), MISTAKES)
 def test_a_known_mistake_is_caught_and_never_taken_for_another(name, mistake):
-    entry = exercise(name)
-    tried = honesty.try_mistake(entry, next(m for m in entry.mistakes if m.name == mistake))
-    assert tried.caught
-    assert not tried.misnamed, tried.called
+    assert tried(name, mistake).caught
+    assert not tried(name, mistake).misnamed, tried(name, mistake).called
 
 
 @EACH
@@ -130,7 +136,7 @@ def test_every_check_catches_a_mistake(name):
     entry = exercise(name)
     biting: set[str] = set()
     for mistake in entry.mistakes:
-        biting.update(honesty.try_mistake(entry, mistake).caught_by)
+        biting.update(tried(name, mistake.name).caught_by)
     assert {check.name for check in entry.checks} - biting == set()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from llm_math_tests import mistakes
 from llm_math_tests.answers.door import Reply, Request
-from llm_math_tests.answers.values import Bfloat16, Blocks, Value, arrays_in, dtype_name
+from llm_math_tests.answers.values import Bfloat16, Blocks, Value, arrays_in, dtype_name, plain
 from llm_math_tests.checks.compare import agree
 from llm_math_tests.checks.truth import eps
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 _SECONDS = 5.0
+_MOST_NUMBERS = 60_000
+"""A larger input would keep a student waiting while every mistake is tried on it."""
 _MOST_CALLS = 6
 """Calls of a failed case that are compared: more would only cost time."""
 
@@ -47,11 +49,13 @@ def what_they_did(answer: Answer) -> Mistake | None:
 
 
 def _can_be_repeated(request: Request, reply: Reply) -> bool:
+    arrays = list(arrays_in([request.args, request.kwargs]))
     return (
         request.cotangents is None
         and not request.on_accelerator
         and reply.ended in ("returned", "raised")
-        and not any(isinstance(a, Bfloat16) for a in arrays_in([request.args, request.kwargs]))
+        and not any(isinstance(array, Bfloat16) for array in arrays)
+        and sum(plain(array).size for array in arrays) <= _MOST_NUMBERS
     )
 
 

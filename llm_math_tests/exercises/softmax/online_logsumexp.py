@@ -27,7 +27,7 @@ from llm_math_tests.truths import softmax as truth
 
 # A quarter of a megabyte each: below the size from which torch starts its threads.
 _BLOCKS = 40
-_BLOCK_SHAPE = (31, 1024)
+_BLOCK_SHAPE = (128, 256)
 _AT_A_TIME = 16
 
 
