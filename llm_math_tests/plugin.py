@@ -59,10 +59,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     def add(name: str, **how: Any) -> None:
         try:
+            # pytest 8.1 notices a clash later, and then not as a clear error.
+            if name in _options_of(parser):
+                raise ValueError(name)
             group.addoption(name, **how)
-        except (ValueError, argparse.ArgumentError) as clash:
+        except (ValueError, argparse.ArgumentError):
             text = (
-                f"ERROR: llm-math-tests and another pytest plugin both define {name} ({clash}). "
+                f"ERROR: llm-math-tests and another pytest plugin both define {name}. "
                 "Switch the other one off with -p no:NAME, or ours with -p no:llm_math_tests."
             )
             print(text, file=sys.stderr)
@@ -92,6 +95,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="also time what is right, and write a report to reports/")  # fmt: skip
 
 
+def _options_of(parser: pytest.Parser) -> set[str]:
+    """The option names that are registered, as far as this pytest lets itself be asked."""
+    groups = [getattr(parser, "_anonymous", None), *getattr(parser, "_groups", [])]
+    options = [option for group in groups for option in getattr(group, "options", [])]
+    return {name for option in options for name in option.names()}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | pytest.ExitCode | None:
     """Start again where pytest has mistaken an option's folder for its own root."""
@@ -107,6 +117,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and the benchmark's hooks where they are asked for."""
     config.addinivalue_line("markers", "exercise(name): the test of one exercise of the course")
     config.stash[TROUBLE] = []
+    if _is_asked_for(config) and config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
+        # No file was named and no settings name the suite: it is what our options are for.
+        config.args = [str(course.SUITE)]
     if config.option.llm_math_exercises or config.option.llm_math_solution != "student":
         session_of(config)
     if config.option.llm_math_require_gpu:
@@ -122,6 +135,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
         plugin = BenchmarkPlugin(config, session_of(config))
         config.pluginmanager.register(plugin, "llm_math_benchmark")
+
+
+def _is_asked_for(config: pytest.Config) -> bool:
+    option = config.option
+    return bool(
+        option.llm_math_exercises or option.llm_math_tracks or option.llm_math_levels
+        or option.llm_math_solution != "student" or option.llm_math_results
+        or option.llm_math_benchmark
+    )  # fmt: skip
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -247,6 +269,7 @@ def promise(request: pytest.FixtureRequest) -> Callable[[Answer], None]:
             is_explained,
             worst_verdict,
         )
+        from llm_math_tests.wording import clean
 
         session = session_of(request.config)
         _, check = request.param
@@ -254,6 +277,8 @@ def promise(request: pytest.FixtureRequest) -> Callable[[Answer], None]:
         records = [outcome.record() for outcome in outcomes]
         request.node.stash[RECORDS] = records
         verdict = worst_verdict(records)
+        for printed in dict.fromkeys(r.printed for _, _, r in answer.calls if r.printed):
+            print(clean(printed))  # a worker's output, where pytest shows what a test printed
         if verdict == "passed":
             return
         text = failure_text(
@@ -337,7 +362,8 @@ class _Gatherer:
         if SESSION not in self._config.stash:
             return
         ours = session_of(self._config)
-        if session.exitstatus == pytest.ExitCode.OK and not ours.all_passed:
+        nothing = not ours.outcomes and not self._runs_no_checks()
+        if session.exitstatus == pytest.ExitCode.OK and (nothing or not ours.all_passed):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         path = self._config.option.llm_math_results
         if path is not None:
@@ -348,6 +374,11 @@ class _Gatherer:
             except OSError as error:
                 self._config.stash[TROUBLE].append(f"--results {path}: not written ({error})")
                 session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+    def _runs_no_checks(self) -> bool:
+        """Whether the run is only to list tests, or only to time them."""
+        option = self._config.option
+        return option.collectonly or bool(getattr(option, "benchmark_only", False))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the board."""

@@ -110,7 +110,6 @@ class Engine:
                 ("expected", check.promise),
                 ("ended" if ended != "raised" else "raised", reply.problem),
                 ("where", self._place(answer, reply.line or answer.line, reply.text)),
-                ("printed", reply.printed[-400:]),
             ]
         except NotRun as skipped:
             verdict, lines = "not_run", [("not run", skipped.reason)]

@@ -5,7 +5,18 @@ from __future__ import annotations
 import textwrap
 
 WIDTH = 80
+_LONGEST = 2000
 _LABEL = 10
+
+
+def clean(text: str) -> str:
+    """Text that came from an answer, safe to print: no control or direction characters."""
+    shown = text[:_LONGEST] + ("..." if len(text) > _LONGEST else "")
+    return "".join(c if c.isprintable() else c if c in "\n\t" else _escaped(c) for c in shown)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 def labelled(lines: list[tuple[str, str]]) -> str:
@@ -15,7 +26,7 @@ def labelled(lines: list[tuple[str, str]]) -> str:
         if not text:
             continue
         body = textwrap.wrap(
-            " ".join(text.split()),
+            " ".join(clean(text).split()),
             WIDTH - 2 - _LABEL,
             break_on_hyphens=False,
         ) or [""]

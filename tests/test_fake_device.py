@@ -10,14 +10,11 @@ import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 if importlib.util.find_spec("torch") is None:
     pytest.skip("torch is not installed", allow_module_level=True)
-
-FAKE_DEVICE = Path(__file__).parents[1] / "llm_math_tests" / "tracks" / "fake_device.py"
 
 # What a student might write. The comment "here" marks the line that must be named.
 STUDENT = """
@@ -381,6 +378,7 @@ def note_print(x):
 CHILD = """
 import dataclasses, importlib.util, json, sys, time
 import torch
+from llm_math_tests.tracks import fake_device as fake
 
 def load(name, path):
     spec = importlib.util.spec_from_file_location(name, path)
@@ -388,8 +386,7 @@ def load(name, path):
     spec.loader.exec_module(module)
     return module
 
-fake = load("fake_device", sys.argv[1])
-student = load("student", sys.argv[2])
+student = load("student", sys.argv[1])
 torch.manual_seed(0)
 torch.set_num_threads(1)
 if (reason := fake.available()) is not None:
@@ -428,14 +425,14 @@ for name, function in vars(student).items():
             args = (iter([x, x[:, :2], x[:, 1:]]),)
         kwargs = {"device": torch.device("cpu")} if name == "good_maker" else {}
         backward = name not in no_backward and not name.startswith("note_")
-        run = fake.fake_run(function, args, kwargs, source=sys.argv[2], backward=backward)
+        run = fake.fake_run(function, args, kwargs, source=sys.argv[1], backward=backward)
         seen[name] = dataclasses.asdict(run)
 seen["_ms"] = (time.perf_counter() - start) * 1e3 / len(seen)
 seen["_unchanged"] = bool(torch.equal(x, before)) and x.grad is None
 kept = {}
 with_strides = fake.fake_run(
     lambda a, b: kept.update(a=a.stride(), b=b.is_contiguous(), same=a is b.mT) or a + b.mT,
-    (x.T, torch.zeros(3, 1).expand(3, 4)), {}, source=sys.argv[2],
+    (x.T, torch.zeros(3, 1).expand(3, 4)), {}, source=sys.argv[1],
 )
 seen["_layout"] = [kept["a"], kept["b"], with_strides.ok]
 same = fake.fake_run(lambda a, b: kept.update(same=a is b) or a, (x, x), {}, source="")
@@ -449,7 +446,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict:
     student = tmp_path_factory.mktemp("fake_device") / "with_torch.py"
     student.write_text(STUDENT, encoding="utf-8")
     child = subprocess.run(
-        [sys.executable, "-c", CHILD, str(FAKE_DEVICE), str(student)],
+        [sys.executable, "-c", CHILD, str(student)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -588,12 +585,13 @@ def test_a_call_is_quick(seen: dict) -> None:
 
 def test_a_torch_without_the_private_interface_is_a_reason() -> None:
     script = (
-        "import runpy, sys, torch.utils.backend_registration as b\n"
+        "import torch.utils.backend_registration as b\n"
         "del b._setup_privateuseone_for_python_backend\n"
-        "print(runpy.run_path(sys.argv[1], run_name='fake_device')['available']())"
+        "from llm_math_tests.tracks import fake_device\n"
+        "print(fake_device.available())"
     )
     child = subprocess.run(
-        [sys.executable, "-c", script, str(FAKE_DEVICE)],
+        [sys.executable, "-c", script],
         capture_output=True,
         text=True,
         timeout=60,

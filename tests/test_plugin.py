@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import textwrap
+from importlib.util import find_spec
 
 import pytest
 
@@ -127,6 +128,16 @@ class TestBadFiles:
         result.assert_outcomes()
         result.stdout.fnmatch_lines(["* not started in *"])
 
+    def test_a_librarys_not_implemented_error_is_an_error(self, folder):
+        folder.makepyfile(elsewhere="def f():\n    raise NotImplementedError('x')\n")
+        folder.syspathinsert()
+        replace_stub(folder, "import elsewhere\nreturn elsewhere.f()")
+        result = folder.runpytest_inprocess(*NUMPY, "-k", "rows_sum_to_one")
+        assert result.ret == 1
+        result.stdout.fnmatch_lines(
+            ["*rows_sum_to_one *error*", "  raised    NotImplementedError: x"]
+        )
+
     def test_a_missing_file_is_not_started(self, folder):
         shutil.rmtree(folder.path / "student" / "softmax")
         result = folder.runpytest_inprocess(*NUMPY)
@@ -146,7 +157,7 @@ BAD_RESULTS = {
         "class Sly:\n    def __eq__(self, other): return True\nreturn Sly()",
         "got       an object of type ", "one numpy.ndarray",
     ),
-    "masked array": ("return np.ma.masked_array(logits)", "numpy.ma.MaskedArray", ""),
+    "masked array": ("return np.ma.masked_array(logits)", "MaskedArray", ""),
     "raises": ("return logits @ logits", "raised    ValueError: matmul", "with_numpy.py:"),
     "recursion": ("return softmax(logits)", "raised    RecursionError", ""),
 }  # fmt: skip
@@ -218,6 +229,12 @@ class TestOptions:
             )
             assert result.ret == 0
             result.stdout.fnmatch_lines(["everything that ran passed"])
+
+    def test_a_folder_without_settings_runs_the_suite_when_asked(self, pytester):
+        shutil.copytree(course.folder("reference"), pytester.path / "alice")
+        result = pytester.runpytest_inprocess(*NUMPY, "--solution", "alice")
+        assert result.ret == 0
+        result.stdout.fnmatch_lines(["everything that ran passed"])
 
     def test_a_clash_of_option_names_is_said(self, folder):
         folder.makepyfile(other="def pytest_addoption(parser):\n    parser.addoption('--track')\n")
@@ -306,6 +323,12 @@ class TestBesideOtherPlugins:
     def test_xdist_fails_where_stubs_are_left(self, folder):
         assert folder.runpytest_subprocess(*NUMPY, "-n", "2").ret == 1
 
+    def test_text_that_cannot_be_sent_does_not_hide_a_failure(self, folder):
+        replace_stub(folder, "raise ValueError('\\ud800 \\x1b[31m')")
+        result = folder.runpytest_subprocess(*NUMPY, "-n", "1", "-k", "rows_sum_to_one")
+        assert result.ret == 1
+        assert "\\ud800" in result.stdout.str()
+
     def test_all_of_them_at_once(self, folder):
         folder.makefile(".ini", pytest=SETTINGS.replace("-p no:randomly", ""))
         result = folder.runpytest_subprocess(
@@ -337,6 +360,27 @@ class TestBesideOtherPlugins:
         command = [sys.executable, "-m", "pytest", *NUMPY, "--pdb", "-k", "rows_sum_to_one"]
         result = folder.run(*command, stdin=b"p 'rows', rows\nq\n")
         assert "('rows', 3)" in result.stdout.str()
+
+
+class TestSettingsOfOneFile:
+    def test_they_do_not_reach_the_others(self, folder):
+        """What one file sets for its library does not change the verdict on another."""
+        for topic in ("softmax", "cross_entropy"):
+            for track in ("numpy", "torch"):
+                source = course.folder("reference") / topic / f"with_{track}.py"
+                text = source.read_text(encoding="utf-8")
+                if topic == "softmax":
+                    setting = {"numpy": "np.seterr(all='raise')",
+                               "torch": "torch.set_default_dtype(torch.float64)"}[track]  # fmt: skip
+                    text += f"\n\n{setting}\n"
+                write(folder, text, topic, track)
+        tracks = ["--track", "numpy"]
+        if find_spec("torch"):
+            tracks += ["--track", "torch"]
+        result = folder.runpytest_subprocess(
+            *tracks, "--exercise", "softmax", "--exercise", "cross_entropy"
+        )
+        assert result.ret == 0, result.stdout.str()
 
 
 class TestLight:

@@ -16,6 +16,7 @@ from llm_math_tests.checks.wrong import AnswerEnded
 if TYPE_CHECKING:
     from llm_math_tests.exercise import Case, Exercise, Inputs, Verdict
 
+_MOST_TIMEOUTS = 3
 _FLOATING = ("float64", "float32", "float16", "bfloat16")
 
 
@@ -50,7 +51,9 @@ class Answer:
         self.room = room
         self.label = label
         self.clock = Clock(limit, limit)
-        self.timed_out = False
+        self.timeouts = 0
+        self.ordinary: list[tuple[Request, Reply]] | None = None
+        """What the diagnosis asked besides; None until it has."""
         self.calls: list[tuple[Inputs, Request, Reply]] = []
         """What the current case has asked, for diagnosis and for messages."""
         self.case: Case
@@ -95,13 +98,17 @@ class Answer:
             cotangents=None if cotangents is None else tuple(cotangents),
         )
         seconds = max(0.05, self.clock.left)
-        reply = self.room.call(self.where, request, seconds)
+        if self.timeouts >= _MOST_TIMEOUTS:
+            problem = f"ran out of time {self.timeouts} times; it was not called again"
+            reply = Reply("timeout", problem=problem)
+        else:
+            reply = self.room.call(self.where, request, seconds)
         self.clock.left -= reply.seconds
         if reply.changed:
             names = list(parameters_of(self.exercise.signature_in(self.track)))
             reply = replace(reply, changed=tuple(_argument(name, names) for name in reply.changed))
-        if reply.ended == "timeout":
-            self.timed_out = True
+        if reply.ended == "timeout" and self.timeouts < _MOST_TIMEOUTS:
+            self.timeouts += 1
             limit = f"limit of {self.clock.limit:g} s"
             reply = replace(reply, problem=_within(reply.problem, seconds, limit))
         self.calls.append((inputs, request, reply))
@@ -120,7 +127,7 @@ class Answer:
         """Start a check with a full clock."""
         # An answer that hung once gets a second a check: the rest should not wait as long.
         self.clock = Clock(self.clock.limit, min(1.0, self.clock.limit))
-        if not self.timed_out:
+        if not self.timeouts:
             self.clock.left = self.clock.limit
 
     def begin_case(self, case: Case) -> None:

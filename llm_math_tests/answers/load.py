@@ -8,12 +8,14 @@ import sys
 import time
 import types
 import warnings
+from importlib.util import decode_source
 from pathlib import Path
 from typing import Any
 
 from llm_math_tests.answers.door import Loaded, Parameter, Reply, Where
+from llm_math_tests.answers.errstate import usual_errstate
 from llm_math_tests.answers.raised import reply_of_exception
-from llm_math_tests.answers.time_limit import time_limit
+from llm_math_tests.answers.time_limit import TimeLimit
 from llm_math_tests.tracks import Track
 
 
@@ -53,19 +55,22 @@ def load(where: Where, track: Track, seconds: float) -> LoadedModule:
     if where.text is None and not path.is_file():
         return LoadedModule(None, Reply("refused", problem=f"there is no file {where.shown}"))
     package = _package(where.root, where.topic)
-    name = f"{package}.{path.stem}"
+    # A text (a mistake) must not be taken for the file by another that imports it.
+    name = f"{package}.{path.stem}" + ("" if where.text is None else f"_{id(where):x}")
     module = types.ModuleType(name)
     module.__file__ = str(path)
     module.__package__ = package
     started = time.perf_counter()
-    source = ""
+    limit = TimeLimit(seconds)
     try:
-        source = path.read_text(encoding="utf-8") if where.text is None else where.text
+        # As Python reads a file: a byte-order mark, a declared encoding and CRLF are fine.
+        text = where.text
+        source = decode_source(path.read_bytes()) if text is None else text
         # A debugger and a traceback look the source up by its file's name.
         linecache.cache[str(path)] = (
             len(source), None, source.splitlines(keepends=True), str(path),
         )  # fmt: skip
-        with warnings.catch_warnings(), track.loading(), time_limit(seconds):
+        with warnings.catch_warnings(), usual_errstate(), track.loading(), limit:
             warnings.simplefilter("ignore")
             code = compile(source, str(path), "exec", dont_inherit=True)
             sys.modules[name] = module
@@ -73,6 +78,8 @@ def load(where: Where, track: Track, seconds: float) -> LoadedModule:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        limit.stop()
+        sys.modules.pop(name, None)
         took = time.perf_counter() - started
         return LoadedModule(None, reply_of_exception(error, str(path), took, seconds, "loading"))
     return LoadedModule(module, None)

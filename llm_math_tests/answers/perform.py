@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from llm_math_tests.answers.door import Fact, Reply, Request
+from llm_math_tests.answers.errstate import usual_errstate
 from llm_math_tests.answers.raised import reply_of_exception
-from llm_math_tests.answers.time_limit import time_limit
+from llm_math_tests.answers.time_limit import TimeLimit
 from llm_math_tests.answers.values import Bfloat16, Blocks, Given, Odd, Value, is_array, replica
 from llm_math_tests.tracks import Track
 
@@ -50,15 +51,17 @@ def perform(
     failed: Reply | None = None
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
+        limit = TimeLimit(seconds)
         started = time.perf_counter()
         try:
-            with track.loading(), measure as read_peak, time_limit(seconds):
+            with usual_errstate(), track.loading(), measure as read_peak, limit:
                 if request.cotangents is None:
                     result = function(*args, **kwargs)
                 else:
                     result, grads = track.vjp(function, args, kwargs, request.cotangents)
                 peak = read_peak()
         except BaseException as error:
+            limit.stop()
             if isinstance(error, KeyboardInterrupt) and not handed_already:
                 raise  # somebody at the keyboard; a worker does not listen to it
             took = time.perf_counter() - started

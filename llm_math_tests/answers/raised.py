@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import builtins
 import linecache
+import re
 import traceback
 from types import TracebackType
 
 from llm_math_tests.answers.door import Ended, Reply
-from llm_math_tests.answers.time_limit import TimeLimitReached
+from llm_math_tests.answers.time_limit import TimeLimit, TimeLimitReached
 
 _LONGEST = 300
+_SECONDS_FOR_A_MESSAGE = 0.5
+_OUR_NAMES = re.compile(r"_answers_[0-9a-f]{8}\.(\w+\.)*")
+"""The package that an answer's file is loaded as: no business of a student's."""
 
 
 def reply_of_exception(
@@ -22,20 +26,23 @@ def reply_of_exception(
     if isinstance(error, TimeLimitReached):
         ended = "timeout"
         problem = f"ran longer than the time limit of {limit:g} s"
-        problem += ": is there a loop that does not end?" if not doing else f" while {doing}"
+        problem += ": too slow, or a loop that does not end?" if not doing else f" while {doing}"
     elif isinstance(error, MemoryError):
         ended = "memory"
         problem = "ran out of memory"
     elif isinstance(error, SyntaxError) and error.filename == source:
         line, text = error.lineno, (error.text or "").strip()
         problem = f"{type(error).__name__}: {error.msg}"
+    elif isinstance(error, UnicodeDecodeError) and doing:
+        number = error.object[: error.start].count(b"\n") + 1
+        problem = f"line {number} is not UTF-8 text: save the file as UTF-8"
     else:
-        problem = "".join(traceback.format_exception_only(type(error), error)).strip()
+        problem = _in_its_own_words(error)
     problem = problem if len(problem) <= _LONGEST else problem[: _LONGEST - 3] + "..."
     return Reply(
         ended,
         problem=problem,
-        exception=_kind(error),
+        exception=_kind(error, source),
         line=line,
         text=text,
         seconds=took,
@@ -43,12 +50,36 @@ def reply_of_exception(
     )
 
 
-def _kind(error: BaseException) -> str:
-    """The nearest builtin exception's name: a subclass of ValueError counts as one."""
+def _in_its_own_words(error: BaseException) -> str:
+    """Type and message. The message is the answer's code too: it may raise, or never end."""
+    limit = TimeLimit(_SECONDS_FOR_A_MESSAGE)
+    try:
+        with limit:
+            text = "".join(traceback.format_exception_only(type(error), error)).strip()
+            return _OUR_NAMES.sub("", text[: 10 * _LONGEST])
+    except BaseException:
+        limit.stop()
+        return f"{_OUR_NAMES.sub('', type(error).__name__)}: (its message cannot be shown)"
+
+
+def _kind(error: BaseException, source: str) -> str:
+    """The nearest builtin exception's name: a subclass of ValueError counts as one.
+
+    A ``NotImplementedError`` that a library raises (torch does, for a dtype it cannot
+    multiply) is no stub's: it counts as the ``RuntimeError`` that it also is.
+    """
+    if isinstance(error, NotImplementedError) and not _raised_in(error.__traceback__, source):
+        return "RuntimeError"
     for kind in type(error).__mro__:
         if getattr(builtins, kind.__name__, None) is kind:
             return str(kind.__name__)
     return type(error).__name__
+
+
+def _raised_in(trace: TracebackType | None, source: str) -> bool:
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_filename == source
 
 
 def innermost_line(trace: TracebackType | None, source: str) -> tuple[int | None, str]:

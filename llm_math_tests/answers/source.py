@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
+import stat
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from llm_math_tests.answers.door import Where
-from llm_math_tests.derive import is_untouched
+from llm_math_tests.derive.untouched import is_untouched
+
+LARGEST = 1_000_000
+"""Bytes of a file of answers; the longest of this course has a hundredth of that."""
 
 
 @dataclass(frozen=True)
@@ -28,22 +33,47 @@ class Source:
     functions: dict[str, Written] | None
 
 
+def unreadable(path: Path) -> str | None:
+    """Why what is there cannot be a file of answers, in words; None for one that can.
+
+    Also None where nothing is there. Nothing is opened: a pipe would never end.
+    """
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        return "is a folder, not a file"
+    if not stat.S_ISREG(found.st_mode):
+        return "is not a regular file"
+    if found.st_size > LARGEST:
+        return f"is {found.st_size / 1e6:.1f} MB large; answers are at most 1 MB"
+    return None
+
+
 def source_of(where: Where) -> Source:
     """Read the file behind an answer (again only when it has changed)."""
     if where.text is not None:
         return _parsed(where.text)
     try:
-        stat = where.path.stat()
-    except OSError:
+        found = where.path.stat()
+    except (OSError, ValueError):
         return Source(False, None)
-    return _read(where.path, stat.st_mtime_ns, stat.st_size)
+    if unreadable(where.path) is not None:
+        return Source(True, None)
+    return _read(where.path, found.st_mtime_ns, found.st_size)
 
 
 @lru_cache(maxsize=256)
 def _read(path: Path, changed: int, size: int) -> Source:
     try:
-        return _parsed(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+        if len(raw) > LARGEST:
+            return Source(True, None)
+        # As Python reads it: a byte-order mark, a coding line and any line ends.
+        return _parsed(importlib.util.decode_source(raw))
+    except (OSError, SyntaxError, ValueError):
         return Source(True, None)
 
 

@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import queue
-import signal
-import subprocess
-import sys
-import threading
 import time
-import weakref
-from contextlib import suppress
+from collections import Counter
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from llm_math_tests.answers.door import Fact, Loaded, Parameter, Reply, Request, Room, Where
-from llm_math_tests.answers.shared_inputs import SharedInputs
-from llm_math_tests.answers.values import Blocks, Given, arrays_in
-from llm_math_tests.answers.wire import BadFrame, Decoder, Encoder, read_frame, write_frame
+from llm_math_tests.answers.door import Loaded, Reply, Request, Room, Where
+from llm_math_tests.answers.replies import decode_loaded, decode_reason, decode_reply
+from llm_math_tests.answers.values import Blocks, dtype_name, is_array
+from llm_math_tests.answers.wire import BadFrame, Encoder
+from llm_math_tests.answers.worker_process import Gone, Process, tampered
+from llm_math_tests.tracks import hardware
 
 LOAD_SECONDS = 60.0
-_GRACE = 1.0
-"""The worker ends an overlong call itself and can say where; after this it is killed."""
-_PROVED_BY = ("cpu", "stand-in", "fake", "device")
-_PRINTED_LIMIT = 20_000
-_PACKAGE = Path(__file__).resolve().parent.parent
-
-# The worker gets the package without its parent folder on the path: beside it, in a
-# checkout, lie the references.
-_BOOT = """
-import os, sys, types
-package = types.ModuleType("llm_math_tests")
-package.__path__ = [sys.argv[1]]
-sys.modules["llm_math_tests"] = package
-beside = os.path.dirname(sys.argv[1])
-sys.path[:] = [p for p in sys.path if not (p and os.path.exists(p) and os.path.samefile(p, beside))
-               or os.path.basename(p) == "site-packages"]
-from llm_math_tests.answers.worker_main import main
-main(sys.argv[2])
-"""
+MOST_ENDS = 3
+"""An answer that was ended so often, by itself or by us, is not called again."""
+_FLOATING = ("float64", "float32", "float16", "bfloat16")
 
 
 class Worker:
@@ -49,17 +27,19 @@ class Worker:
     name: Room = "worker"
 
     def __init__(self) -> None:
-        self._processes: dict[tuple[str, bool], _Process] = {}
+        self._processes: dict[tuple[str, bool], Process] = {}
         self._listed: dict[Where, Loaded] = {}
+        self._ends: Counter[Where] = Counter()
+        self._torch: tuple[str | None, bool] | None = None
 
-    def _process(self, track: str, on_accelerator: bool = False) -> _Process:
+    def _process(self, track: str, on_accelerator: bool = False) -> Process:
         # The fake accelerator changes torch for its whole process: ordinary calls keep out.
         key = (track, on_accelerator)
         process = self._processes.get(key)
         if process is None or not process.alive():
             if process is not None:
                 process.close()
-            process = self._processes[key] = _Process()
+            process = self._processes[key] = Process()
         return process
 
     def load(self, where: Where) -> Loaded:
@@ -68,72 +48,124 @@ class Worker:
             self._listed[where] = self._load(where, self._process(where.track))
         return self._listed[where]
 
-    def _load(self, where: Where, process: _Process) -> Loaded:
+    def _load(self, where: Where, process: Process) -> Loaded:
+        started = time.perf_counter()
+        if self._ends[where] >= MOST_ENDS:
+            return Loaded({}, _not_again())
         header = {"do": "load", "where": _where_tree(where), "load_seconds": LOAD_SECONDS}
         process.loaded.add(where)
         try:
             tree, blobs = process.exchange(header, [], [], LOAD_SECONDS)
-        except _Gone as gone:
-            return Loaded({}, gone.reply)
-        try:
-            failed = tree["failed"]
-            return Loaded(
-                {
-                    str(name): (
-                        int(line),
-                        None if ps is None else tuple(Parameter(*map(_word, p)) for p in ps),
-                    )
-                    for name, (line, ps) in tree["functions"].items()
-                },
-                None if failed is None else _reply(failed, blobs),
-            )
-        except (KeyError, TypeError, ValueError, BadFrame) as error:
-            return Loaded({}, _tampered(error))
+            loaded = decode_loaded(tree, blobs)
+        except Gone as gone:
+            return Loaded({}, self._ended(where, gone.reply, started))
+        except BadFrame as error:
+            process.kill()
+            return Loaded({}, self._ended(where, tampered(error), started))
+        if loaded.failed is None:
+            return loaded
+        return Loaded({}, replace(loaded.failed, seconds=time.perf_counter() - started))
+
+    def _ended(self, where: Where, reply: Reply, started: float) -> Reply:
+        """Count an end of the process against the answer, which pays for its time."""
+        self._ends[where] += 1
+        return replace(reply, seconds=time.perf_counter() - started)
 
     def call(self, where: Where, request: Request, seconds: float) -> Reply:
         """Make one call, within a time limit held by this side."""
+        if self._ends[where] >= MOST_ENDS:
+            return _not_again()
+        started = time.perf_counter()
         process = self._process(where.track, request.on_accelerator and where.track == "torch")
         if where not in process.loaded:
             # On a clock of its own, and so that a library's memory is not the call's.
             gone = self._load(where, process).failed
             if gone is not None:
                 return gone
-        encoder = Encoder(process.lay_out)
-        process.begin(request)
-        outside = request.measure_memory and process.can_measure_memory()
-        header = {
-            "do": "call",
-            "where": _where_tree(where),
-            "load_seconds": LOAD_SECONDS,
-            "function": request.function,
-            "args": _named(encoder, process, request.args),
-            "kwargs": _named(encoder, process, request.kwargs),
-            "cotangents": _cotangents(encoder, process, request),
-            "on_accelerator": request.on_accelerator,
-            "measure_memory": request.measure_memory and not outside,
-            "seconds": seconds,
-        }
-        if outside:
-            process.reset_peak()
-        started = time.perf_counter()
         try:
-            tree, blobs = process.exchange(header, encoder.blobs, encoder.live, seconds)
-        except _Gone as gone:
-            return gone.reply
-        took = time.perf_counter() - started
-        try:
-            reply = _reply(tree, blobs)
-        except (KeyError, TypeError, ValueError, BadFrame) as error:
+            return self._call(process, where, request, seconds)
+        except Gone as gone_now:
+            return self._ended(where, gone_now.reply, started)
+        except BadFrame as error:
             process.kill()
-            return _tampered(error)
+            return self._ended(where, tampered(error), started)
+
+    def _call(self, process: Process, where: Where, request: Request, seconds: float) -> Reply:
+        encoder = Encoder(process.lay_out)
+        outside = request.measure_memory and process.can_measure_memory()
+        try:
+            process.begin(request)
+            header = {
+                "do": "call",
+                "where": _where_tree(where),
+                "load_seconds": LOAD_SECONDS,
+                "function": request.function,
+                "args": _named(encoder, process, request.args),
+                "kwargs": _named(encoder, process, request.kwargs),
+                "cotangents": _cotangents(encoder, process, request),
+                "on_accelerator": request.on_accelerator,
+                "measure_memory": request.measure_memory and not outside,
+                "seconds": seconds,
+            }
+        except OSError as error:
+            process.kill()
+            problem = f"its inputs could not be written: {error.strerror}"
+            raise Gone(Reply("signal", problem=problem)) from None
+        if outside and not process.reset_peak():
+            raise Gone(_unmeasured(process))
+        started = time.perf_counter()
+        tree, blobs = process.exchange(header, encoder.blobs, encoder.live, seconds)
+        took = time.perf_counter() - started
+        reply = decode_reply(tree, blobs)
         peak = process.peak_growth() if outside else reply.peak_bytes
-        return replace(
+        ran_on = self._ran_on(where.track, request)
+        if reply.ended == "returned" and ran_on != "fake":
+            if request.measure_memory and peak is None:
+                raise Gone(_unmeasured(process))
+            if request.cotangents is not None and len(reply.grads) != _floating_in(request):
+                raise BadFrame("another number of gradients than was asked for")
+        reply = replace(
             reply,
             changed=(*process.inputs.changed(), *_blocks_in(reply.changed, request)),
             seconds=took,
             peak_bytes=peak,
             printed=process.printed(),
+            proved_by=ran_on,
         )
+        return self._played(reply) if ran_on == "fake" and reply.ended == "refused" else reply
+
+    def _ran_on(self, track: str, request: Request) -> str:
+        """What a call runs on, by what this side knows: the answer is not asked."""
+        devices = hardware.cuda_device_count()
+        if track == "cupy":
+            return "device" if devices and hardware.installed("cupy") else "stand-in"
+        if track != "torch" or not request.on_accelerator:
+            return "cpu"
+        # A torch without CUDA beside a device does not see it.
+        return "device" if devices and self._asked_torch()[1] else "fake"
+
+    def _played(self, reply: Reply) -> Reply:
+        """A refusal by the fake accelerator counts only where a clean process refuses, too."""
+        reason, _ = self._asked_torch()
+        if reason is not None:
+            return Reply("refused", problem=reason, seconds=reply.seconds, proved_by="fake")
+        return replace(reply, ended="raised", problem=reply.problem or "could not be run there")
+
+    def _asked_torch(self) -> tuple[str | None, bool]:
+        """Why there is no fake accelerator, and whether torch has a real one.
+
+        Asked once, of a process in which no answer was ever loaded.
+        """
+        if self._torch is None:
+            process = Process()
+            try:
+                tree, _ = process.exchange({"do": "fake_available"}, [], [], LOAD_SECONDS)
+                self._torch = decode_reason(tree)
+            except (Gone, BadFrame) as error:
+                self._torch = f"the fake accelerator cannot be asked: {error}", False
+            finally:
+                process.close()
+        return self._torch
 
     def close(self) -> None:
         """End the processes."""
@@ -143,172 +175,19 @@ class Worker:
         self._listed.clear()
 
 
-class _Gone(Exception):
-    """The worker did not answer; the reply says how it ended."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply.problem)
-        self.reply = reply
+def _not_again() -> Reply:
+    return Reply("signal", problem=f"was ended {MOST_ENDS} times; not called again")
 
 
-class _Process:
-    """One worker process, its pipes and its shared inputs."""
+def _unmeasured(process: Process) -> Reply:
+    process.kill()
+    return Reply("signal", problem="memory could not be measured: the process ended")
 
-    def __init__(self) -> None:
-        self.inputs = SharedInputs()
-        self.loaded: set[Where] = set()
-        self._names: list[str] = []
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOT, str(_PACKAGE), str(self.inputs.folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(),
-            close_fds=True,
-        )
-        # A worker in an endless loop does not notice that its pipes were closed.
-        weakref.finalize(self, self._process.kill)
-        self._frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._said = bytearray()
-        self._rss_before = 0
-        for target in (self._read_frames, self._read_printed):
-            threading.Thread(target=target, daemon=True).start()
 
-    @property
-    def _requests(self) -> BinaryIO:
-        assert self._process.stdin is not None
-        return self._process.stdin  # type: ignore[return-value]
-
-    def _read_frames(self) -> None:
-        assert self._process.stdout is not None
-        while True:
-            try:
-                self._frames.put(read_frame(self._process.stdout))  # type: ignore[arg-type]
-            except (EOFError, OSError, ValueError, BadFrame) as error:
-                self._frames.put(error)
-                return
-
-    def _read_printed(self) -> None:
-        assert self._process.stderr is not None
-        while part := os.read(self._process.stderr.fileno(), 65536):
-            # Read on past the limit, or a chatty answer would block on a full pipe.
-            self._said.extend(part[: max(0, _PRINTED_LIMIT - len(self._said))])
-
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def begin(self, request: Request) -> None:
-        self._said.clear()
-        arrays = [*arrays_in(request.args), *arrays_in(request.kwargs)]
-        arrays += list(arrays_in(request.cotangents or ()))
-        self.inputs.begin([array for array in arrays if hasattr(array, "strides")])
-
-    def lay_out(self, array: Any) -> dict[str, Any]:
-        return self.inputs.lay_out(array, self._names[-1] if self._names else "")
-
-    def naming(self, name: str) -> None:
-        """Say which argument the arrays laid out from now on belong to."""
-        self._names[:] = [name]
-
-    def printed(self) -> str:
-        return bytes(self._said).decode("utf-8", "replace")
-
-    def exchange(
-        self,
-        header: dict[str, Any],
-        blobs: list[bytes],
-        live: list[Blocks | Given],
-        seconds: float,
-    ) -> tuple[dict[str, Any], list[bytes]]:
-        """Send a request and serve what the answer needs until its reply comes."""
-        deadline = time.monotonic() + seconds + _GRACE
-        self._send(header, blobs)
-        while True:
-            try:
-                frame = self._frames.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                self.kill()
-                problem = f"ran longer than the time limit of {seconds:g} s and was ended"
-                raise _Gone(Reply("timeout", problem=problem, seconds=seconds)) from None
-            if isinstance(frame, Exception):
-                raise _Gone(self._obituary(frame))
-            if "need" not in frame[0]:
-                reply: tuple[dict[str, Any], list[bytes]] = frame
-                return reply
-            self._provide(frame[0], frame[1], live)
-
-    def _provide(
-        self, need: dict[str, Any], blobs: list[bytes], live: list[Blocks | Given]
-    ) -> None:
-        encoder = Encoder()
-        try:
-            wanted = live[need["id"]]
-            args = Decoder(blobs).value(need["args"])
-            value = wanted.pull() if isinstance(wanted, Blocks) else wanted(*args)
-        except (BadFrame, IndexError, KeyError, TypeError) as error:
-            self.kill()
-            raise _Gone(_tampered(error)) from None
-        self._send({"value": encoder.tree(value)}, encoder.blobs)
-
-    def _send(self, header: dict[str, Any], blobs: list[bytes]) -> None:
-        try:
-            write_frame(self._requests, header, blobs)
-        except (BrokenPipeError, OSError):
-            raise _Gone(self._obituary(EOFError())) from None
-
-    def _obituary(self, error: Exception) -> Reply:
-        """How the process ended, in words."""
-        if isinstance(error, BadFrame):
-            self.kill()
-            return _tampered(error)
-        try:
-            code = self._process.wait(timeout=_GRACE)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return Reply("refused", problem="closed its connection to us")
-        printed = self.printed()
-        if code < 0:
-            name = signal.Signals(-code).name if -code in list(signal.Signals) else str(-code)
-            if name == "SIGKILL":
-                problem = "was killed by the system (out of memory?)"
-                return Reply("memory", problem=problem, printed=printed)
-            return Reply("signal", problem=f"crashed with {name}", printed=printed)
-        problem = f"ended its process (exit code {code}) instead of returning"
-        return Reply("signal", problem=problem, printed=printed)
-
-    def can_measure_memory(self) -> bool:
-        return Path(f"/proc/{self._process.pid}/clear_refs").exists()
-
-    def reset_peak(self) -> None:
-        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
-        self._rss_before = self._status("VmRSS")
-
-    def peak_growth(self) -> int | None:
-        peak = self._status("VmHWM")
-        return max(0, peak - self._rss_before) if peak else None
-
-    def _status(self, field: str) -> int:
-        try:
-            text = Path(f"/proc/{self._process.pid}/status").read_text()
-        except OSError:
-            return 0
-        for line in text.splitlines():
-            if line.startswith(field + ":"):
-                return int(line.split()[1]) * 1024
-        return 0
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def close(self) -> None:
-        if self.alive():
-            self.kill()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
-        self.inputs.close()
+def _floating_in(request: Request) -> int:
+    """How many gradients a request with cotangents asks for."""
+    values = (*request.args, *request.kwargs.values())
+    return sum(is_array(value) and dtype_name(value) in _FLOATING for value in values)
 
 
 def _blocks_in(names: tuple[str, ...], request: Request) -> tuple[str, ...]:
@@ -318,7 +197,7 @@ def _blocks_in(names: tuple[str, ...], request: Request) -> tuple[str, ...]:
     return tuple(name for name in names if name in blocks)
 
 
-def _named(encoder: Encoder, process: _Process, values: Any) -> Any:
+def _named(encoder: Encoder, process: Process, values: Any) -> Any:
     """Encode the arguments, telling the shared inputs whose array comes next."""
     if isinstance(values, dict):
         items = {}
@@ -333,7 +212,7 @@ def _named(encoder: Encoder, process: _Process, values: Any) -> Any:
     return {"@": "tuple", "items": trees}
 
 
-def _cotangents(encoder: Encoder, process: _Process, request: Request) -> Any:
+def _cotangents(encoder: Encoder, process: Process, request: Request) -> Any:
     process.naming("the cotangent")
     return encoder.tree(request.cotangents)
 
@@ -344,49 +223,3 @@ def _where_tree(where: Where) -> dict[str, Any]:
         "path": str(where.path),
         "root": str(where.root),
     }
-
-
-def _reply(tree: dict[str, Any], blobs: list[bytes]) -> Reply:
-    decoder = Decoder(blobs)
-    ended = tree["ended"]
-    if ended not in ("returned", "raised", "timeout", "memory", "refused"):
-        raise BadFrame(f"a reply that ended {ended!r}")
-    return Reply(
-        ended,
-        value=decoder.value(tree["value"]),
-        facts=tuple(
-            Fact(str(f[0]), str(f[1]), str(f[2]), bool(f[3])) for f in tree["facts"][:1000]
-        ),
-        grads=decoder.value(tree["grads"]),
-        changed=tuple(str(name) for name in tree["changed"]),
-        warnings=tuple(str(text)[:500] for text in tree["warnings"][:5]),
-        seconds=float(tree["seconds"]),
-        peak_bytes=None if tree["peak_bytes"] is None else int(tree["peak_bytes"]),
-        problem=str(tree["problem"])[:1000],
-        exception=str(tree["exception"])[:100],
-        line=None if tree["line"] is None else int(tree["line"]),
-        text=str(tree["text"])[:200],
-        proved_by=tree["proved_by"] if tree["proved_by"] in _PROVED_BY else "",
-        notes=tuple(str(note)[:300] for note in tree["notes"][:20]),
-    )
-
-
-def _word(part: Any) -> Any:
-    return part if part is None else str(part)[:200]
-
-
-def _tampered(error: Exception) -> Reply:
-    return Reply("refused", problem=f"sent a reply that is none ({error})")
-
-
-def _environment() -> dict[str, str]:
-    """A clean environment: nothing of ours that an answer could read or lean on."""
-    kept = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG", "LC_ALL", "HOME",
-            "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OPENBLAS_CORETYPE",
-            "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")  # fmt: skip
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
-    # Large arrays go back to the system when freed, so that peak memory seen from
-    # outside is the call's own.
-    environment["MALLOC_MMAP_THRESHOLD_"] = "131072"
-    environment["PYTHONIOENCODING"] = "utf-8"
-    return environment

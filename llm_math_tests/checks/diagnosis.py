@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from llm_math_tests import mistakes
+from llm_math_tests.answers.answer import request_for
 from llm_math_tests.answers.door import Reply, Request
 from llm_math_tests.answers.values import Bfloat16, Blocks, Value, arrays_in, dtype_name, plain
 from llm_math_tests.checks.compare import agree
@@ -24,7 +27,11 @@ _MOST_CALLS = 6
 
 
 def what_they_did(answer: Answer) -> Mistake | None:
-    """The one mistake that explains every call of the failed case, None if not exactly one."""
+    """The one mistake that explains every call of the failed case, None if not exactly one.
+
+    It must explain the answer's ordinary results as well: many different mistakes end
+    in the same NaN where numbers are extreme.
+    """
     asked = [
         (request, reply)
         for _, request, reply in answer.calls[-_MOST_CALLS:]
@@ -45,7 +52,29 @@ def what_they_did(answer: Answer) -> Mistake | None:
             for request, reply in asked
         )
     ]
-    return matching[0] if len(matching) == 1 else None
+    if len(matching) != 1:
+        return None
+    suspect = mistakes.answer_with(exercise, matching[0])
+    ordinary = _ordinary(answer)
+    explained = all(_same(reply, _repeat(suspect, request), request) for request, reply in ordinary)
+    return matching[0] if explained else None
+
+
+def _ordinary(answer: Answer) -> list[tuple[Request, Reply]]:
+    """The answer's own results on the cases of its first check, asked once."""
+    if answer.ordinary is None:
+        check = answer.exercise.checks[0]
+        cases = [case for case in check.cases if answer.track in case.tracks]
+        answer.ordinary = []
+        for number, case in enumerate(cases[:_MOST_CALLS]):
+            inputs = case.make(np.random.default_rng(number))
+            request = request_for(answer.exercise, answer.track, inputs)
+            reply = answer.room.call(answer.where, request, _SECONDS)
+            if _can_be_repeated(request, reply):
+                answer.ordinary.append((request, reply))
+            if reply.ended == "timeout":
+                break
+    return answer.ordinary
 
 
 def _can_be_repeated(request: Request, reply: Reply) -> bool:

@@ -235,7 +235,10 @@ def keeps_dtype(sample: Sample, truth: TruthOf, *, integers: bool = True) -> Che
     ]
     if integers:
         cases += [_case("integer", whole, "int"), _case("boolean", whole, "bool")]
-    return Check("keeps_dtype", "contract", "the result has the input's dtype", run, tuple(cases))
+    promise = "floating input keeps its dtype"
+    if integers:
+        promise += "; integers become the default float"
+    return Check("keeps_dtype", "contract", promise, run, tuple(cases))
 
 
 def expect_dtypes(answer: Answer, got: Value, dtype: str, of: str) -> None:
@@ -431,14 +434,42 @@ def takes_a_device(sample: Sample, truth: TruthOf) -> Check:
     )  # fmt: skip
 
 
-def _with_shapes_as_tuples(text: str) -> str:
-    """``torch.Size([3])`` as ``(3,)``: a message may show a shape as torch prints it."""
+_SHAPE = re.compile(r"(?:torch\.Size\()?\[(\d+(?:, \d+)*|)\]\)?")
+"""``torch.Size([3])`` and ``[3]``: a message may show a shape as torch prints it."""
+
+_GUFUNC = re.compile(r"\([\w?,]*\)(?:,\([\w?,]*\))*->\([\w?,]*\)")
+"""``(n?,k),(k,m?)->(n?,m?)``: letters of NumPy's own, in what matmul says of its shapes."""
+
+
+def _in_our_words(text: str) -> str:
+    """What a message says, with shapes as tuples and without NumPy's own letters."""
 
     def shown(match: re.Match[str]) -> str:
         sizes = match[1]
         return f"({sizes},)" if sizes and "," not in sizes else f"({sizes})"
 
-    return re.sub(r"torch\.Size\(\[([\d, ]*)\]\)", shown, text)
+    return _SHAPE.sub(shown, _GUFUNC.sub("", text))
+
+
+def _says(text: str, word: str) -> bool:
+    """Whether a name or a value stands in a text by itself: 3 is not said by 13 or 3.5."""
+    alone = rf"(?<![\w-])(?<!\d\.){re.escape(word)}(?!\w|\.\d)"
+    return not word or re.search(alone, text) is not None
+
+
+def _how_to_say(refusal: Refusal, given: Value) -> str:
+    """What the message must hold, and a format string that makes one."""
+    name = refusal.argument
+    must = f"the message must contain {name}" + (f" and {refusal.value}" if refusal.value else "")
+    if not refusal.value or refusal.looks_at_values:
+        return must
+    got = f"{name}={{{name}}}"
+    if is_array(given):
+        kind = "shape" if refusal.value.startswith("(") else "dtype"
+        got = f"{name} of {kind} {{{name}.{kind}}}"
+    elif refusal.value.startswith("("):
+        return must
+    return f'{must}: for example f"{name} must be ..., got {got}"'
 
 
 def refuses_bad_arguments(refusals: Sequence[Refusal]) -> Check:
@@ -455,13 +486,9 @@ def refuses_bad_arguments(refusals: Sequence[Refusal]) -> Check:
             raise AnswerEnded(reply)
         if reply.exception != "ValueError":
             raise Wrong(wanted, reply.problem)
-        said = _with_shapes_as_tuples(reply.problem)
-        if refusal.argument not in said or refusal.value not in said:
-            raise Wrong(
-                wanted,
-                reply.problem,
-                note=f'for example f"{refusal.argument} must be ..., got {{{refusal.argument}}}"',
-            )
+        said = _in_our_words(reply.problem)
+        if not _says(said, refusal.argument) or not _says(said, refusal.value):
+            raise Wrong(wanted, reply.problem, note=_how_to_say(refusal, inputs[refusal.argument]))
 
     cases = tuple(
         Case(

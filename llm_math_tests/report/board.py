@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from llm_math_tests import tracks
 from llm_math_tests.exercise import TRACKS
 from llm_math_tests.exercises import TOPICS, exercise
+from llm_math_tests.wording import WIDTH, clean
 
 if TYPE_CHECKING:
     from llm_math_tests.session import Session
@@ -84,5 +86,10 @@ def _next(session: Session, records: list[dict[str, Any]]) -> list[str]:
             continue
         answer = session.engine.answer(exercise(name), track)
         place = answer.where.shown + (f":{answer.line}" if answer.line else "")
-        return [f"next: {name} ({track})  {place}"]
+        lines = [f"next: {name} ({track})  {place}"]
+        problem = answer.problem
+        if problem is not None and problem.verdict == "not_started" and problem.line is None:
+            lines += textwrap.wrap(clean(problem.message), WIDTH - 8, initial_indent=" " * 6,
+                                   subsequent_indent=" " * 6)  # fmt: skip
+        return lines
     return ["everything that ran passed"]

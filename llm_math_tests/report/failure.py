@@ -28,7 +28,7 @@ def failure_text(
     """
     verdict = worst_verdict(records)
     worst = [record for record in records if record["verdict"] == verdict]
-    first = next((record for record in worst if record["mistake"]), worst[0])
+    first = _shown(records)
     points = point_text(
         sum(record["points"] for record in records),
         round(sum(record["max_points"] for record in records), 6),
@@ -38,8 +38,11 @@ def failure_text(
         first["proved_by"] == "stand-in",
     )  # fmt: skip
     if brief and first["mistake"]:
-        kept = [m.sentence for m in exercise.mistakes if m.name == first["mistake"]]
-        return f"{head}\n" + labelled([("you did", f"{''.join(kept)} (as above)")])
+        did = next(m.sentence for m in exercise.mistakes if m.name == first["mistake"])
+        return f"{head}\n" + labelled([("you did", f"{did} (as above)")])
+    if brief:
+        raised = _cause(first).partition("\n  where ")[0]
+        return f"{head}\n" + labelled([("raised", f"{raised} (as above)")])
     lines = [head, first["message"]]
     if verdict not in ("wrong", "error") or _is_of_the_whole_answer(first):
         return "\n".join(lines)
@@ -65,17 +68,33 @@ def _is_of_the_whole_answer(record: dict[str, Any]) -> bool:
 
 
 def is_explained(session: Session, records: list[dict[str, Any]]) -> bool:
-    """Whether an earlier failure of the same answer was the same known mistake."""
-    named = {record["mistake"] for record in records} - {""}
-    if len(named) != 1:
-        return False
+    """Whether an earlier failure of the same answer had the very same cause."""
+    cause = _cause(_shown(records))
     key = (records[0]["exercise"], records[0]["track"])
-    return any(
-        record["mistake"] in named
+    return bool(cause) and any(
+        cause == _cause(_shown(kept))
         for (name, track, check), kept in session.outcomes.items()
         if (name, track) == key and check != records[0]["check"]
-        for record in kept
     )
+
+
+def _shown(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The case that a failure shows: of the worst ones, the first that has a name."""
+    verdict = worst_verdict(records)
+    worst = [record for record in records if record["verdict"] == verdict]
+    return next((record for record in worst if record["mistake"]), worst[0])
+
+
+def _cause(record: dict[str, Any]) -> str:
+    """The known mistake, or the exception and its line; empty if neither is known."""
+    if record["verdict"] == "wrong":
+        return str(record["mistake"])
+    if record["verdict"] != "error":
+        return ""
+    _, found, rest = str(record["message"]).partition("\n  raised ")
+    if not found:
+        _, found, rest = str(record["message"]).partition("\n  ended ")
+    return rest.partition("\n  repeat ")[0] if found else ""
 
 
 def is_blocked(session: Session, records: list[dict[str, Any]]) -> bool:

@@ -60,13 +60,20 @@ class TorchTrack:
 
     @contextmanager
     def loading(self) -> Iterator[None]:
-        """One thread: on small tensors a pool only waits, for seconds on a loaded machine."""
-        threads = torch.get_num_threads()
+        """PyTorch's usual settings inside, and what was set before afterwards.
+
+        One thread: on small tensors a pool only waits, for seconds on a loaded machine.
+        """
+        threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+        grad = torch.is_grad_enabled()
         torch.set_num_threads(1)
+        torch.set_default_dtype(torch.float32)
         try:
             yield
         finally:
             torch.set_num_threads(threads)
+            torch.set_default_dtype(dtype)
+            torch.set_grad_enabled(grad)
 
     def hand(self, array: Value) -> torch.Tensor:
         """A tensor on the array's own memory, so that a change in place shows there."""

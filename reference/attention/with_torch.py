@@ -48,8 +48,8 @@ def _check_mask(mask, shape):
 def _exponentials(scores, mask):
     """The kept scores' exp(s - max), written over them, and its row sums.
 
-    Nothing that autograd needs is overwritten: a product does not need its result, and the
-    maximum is a constant that cancels.
+    Nothing that autograd needs is overwritten: a product does not need its
+    result, and the maximum is a constant that cancels.
     """
     if mask is not None:
         scores.masked_fill_(~mask, -math.inf)
@@ -61,7 +61,7 @@ def _exponentials(scores, mask):
 
 
 def attention_scores(q, k):
-    """Compare every query with every key: their dot product, divided by sqrt(d).
+    """Compare all queries with all keys: dot products, divided by sqrt(d).
 
     scores = q k^T / sqrt(d)
 
@@ -76,8 +76,9 @@ def attention_scores(q, k):
     Returns:
         Scores of shape (..., n, m), query i against key j at [..., i, j], in
         the dtype of q (float16 and bfloat16 are computed in float32, division
-        included, and rounded once; integers and booleans give the default dtype),
-        built from differentiable torch operations. The inputs are not changed.
+        included, and rounded once; integers and booleans give the default
+        dtype), built from differentiable torch operations. The inputs are not
+        changed.
 
     Raises:
         ValueError: The last axes of q and k differ; the message names k and its
@@ -86,7 +87,7 @@ def attention_scores(q, k):
     Example:
         >>> import torch
         >>> q = torch.tensor([[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]])
-        >>> k = torch.tensor([[3.0, 0.0, 0.0, 0.0], [0.0, 5.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
+        >>> k = torch.tensor([[3.0, 0, 0, 0], [0, 5.0, 0, 0], [1.0, 1, 1, 1]])
         >>> attention_scores(q, k)
         tensor([[3., 0., 1.],
                 [0., 5., 1.]])
@@ -112,12 +113,13 @@ def causal_mask(n, device=None):
         device: Where the mask is made; None is torch's default device.
 
     Returns:
-        Boolean tensor of shape (n, n): row i is the query, column j the key, True
-        on and below the diagonal means keep. For n = 0 its shape is (0, 0).
+        Boolean tensor of shape (n, n): row i is the query, column j the key,
+        True on and below the diagonal means keep. For n = 0 its shape is
+        (0, 0).
 
     Raises:
-        ValueError: n is negative or not a whole number; the message names n and
-            its value.
+        ValueError: n is negative or not a whole number (NaN and inf are none
+            either); the message names n and its value.
 
     Example:
         >>> import torch
@@ -128,14 +130,14 @@ def causal_mask(n, device=None):
 
     Source: Vaswani et al. (2017), "Attention is all you need", 3.2.3.
     """
-    if n != int(n) or n < 0:
+    if not (n >= 0 and n < math.inf and n == int(n)):
         raise ValueError(f"n must be a whole number, 0 or more, got n={n}")
     position = torch.arange(n, device=device)
     return position[:, None] >= position
 
 
 def scaled_dot_product_attention(q, k, v, mask=None):
-    """Mix the values: every query takes an average, weighted by how its keys match.
+    """Mix the values: for each query an average, weighted by its keys.
 
     attention(q, k, v) = softmax(q k^T / sqrt(d)) v
 
@@ -148,23 +150,25 @@ def scaled_dot_product_attention(q, k, v, mask=None):
         q: Queries, shape (..., n, d).
         k: Keys, shape (..., m, d), with the leading axes of q; m is at least 1.
         v: Values, shape (..., m, e), with the leading axes of q.
-        mask: Boolean, True = keep, broadcast to (..., n, m); None keeps all. Such
-            shapes are (n, m), (m,) or, to leave out padding, (batch, 1, m).
+        mask: Boolean, True = keep, broadcast to (..., n, m); None keeps all.
+            Such shapes are (n, m), (m,) or, to leave out padding,
+            (batch, 1, m).
 
     Returns:
-        Shape (..., n, e), in the dtype of q (float16 and bfloat16 are
-        computed in float32 throughout and rounded once, so that scores above
-        65504 do no harm; integers and booleans give the default dtype), built
-        from differentiable torch operations. A query with no key left, because
-        the mask leaves out all or their scores are -inf, gives zeros, as torch's
+        Shape (..., n, e), in the dtype of q (float16 and bfloat16 are computed
+        in float32 throughout and rounded once, so that scores above 65504 do no
+        harm; integers and booleans give the default dtype), built from
+        differentiable torch operations. A query with no key left, because the
+        mask leaves out all or their scores are -inf, gives zeros, as torch's
         own has done since 2.5; where the mask leaves out all, its gradients are
-        zeros too. Scores of any finite size never give NaN,
-        in the gradients neither. The inputs are not changed.
+        zeros too. Scores of any finite size never give NaN, in the gradients
+        neither. The inputs are not changed.
 
     Raises:
-        ValueError: The last axes of q and k differ, k and v have different
-            numbers of rows, or mask is not boolean or does not broadcast to
-            (..., n, m); the message names the argument and its shape (or dtype).
+        ValueError: The last axes of q and k differ (the message names k and its
+            shape), k and v have different numbers of rows (v and its shape), or
+            mask is not boolean (mask and its dtype) or does not broadcast to
+            (..., n, m) (mask and its shape).
 
     Example:
         >>> import torch
@@ -174,7 +178,8 @@ def scaled_dot_product_attention(q, k, v, mask=None):
         >>> scaled_dot_product_attention(q, k, v)
         tensor([[15.,  3.],
                 [10.,  0.]])
-        >>> scaled_dot_product_attention(q, k, v, mask=torch.tensor([False, True]))
+        >>> only_second = torch.tensor([False, True])
+        >>> scaled_dot_product_attention(q, k, v, mask=only_second)
         tensor([[20.,  6.],
                 [20.,  6.]])
 
@@ -213,24 +218,28 @@ def scaled_dot_product_attention_backward(grad_output, q, k, v, mask=None):
             (..., n, m); None keeps all.
 
     Returns:
-        The tuple (dq, dk, dv), each of the shape of its argument and in the dtype
-        of q (float16 and bfloat16 are computed in float32 throughout and rounded
-        once; integers and booleans give the default dtype), built from torch
-        operations, not from autograd. A query with no key left contributes zeros,
-        and a key that no query may see gets zeros; scores of any finite size
-        never give NaN. The inputs are not changed.
+        The tuple (dq, dk, dv), each of the shape of its argument and in the
+        dtype of q (float16 and bfloat16 are computed in float32 throughout and
+        rounded once; integers and booleans give the default dtype). Write the
+        formulas out, in differentiable torch operations: the results must be
+        connected to autograd themselves, for second derivatives. A query with
+        no key left contributes zeros, and a key that no query may see gets
+        zeros; scores of any finite size never give NaN. The inputs are not
+        changed.
 
     Raises:
-        ValueError: The last axes of q and k differ, k and v have different
-            numbers of rows, grad_output is not of shape (..., n, e), or mask is
-            not boolean or does not broadcast to (..., n, m); the message names
-            the argument and its shape (or dtype).
+        ValueError: The last axes of q and k differ (the message names k and its
+            shape), k and v have different numbers of rows (v and its shape),
+            grad_output is not of shape (..., n, e) (grad_output and its shape),
+            or mask is not boolean (mask and its dtype) or does not broadcast to
+            (..., n, m) (mask and its shape).
 
     Example:
         >>> import torch
         >>> q, k = torch.zeros((1, 4)), torch.eye(2, 4)
         >>> v = torch.tensor([[1.0], [5.0]])
-        >>> dq, dk, dv = scaled_dot_product_attention_backward(torch.ones((1, 1)), q, k, v)
+        >>> g = torch.ones((1, 1))
+        >>> dq, dk, dv = scaled_dot_product_attention_backward(g, q, k, v)
         >>> dv
         tensor([[0.5000],
                 [0.5000]])
@@ -267,7 +276,8 @@ def scaled_dot_product_attention_backward(grad_output, q, k, v, mask=None):
 def multi_head_attention(x, w_q, w_k, w_v, w_o, num_heads, mask=None):
     """Attend several times at once, each head on its own slice of the width.
 
-    head_h = attention(x w_q[:, s], x w_k[:, s], x w_v[:, s]),  s = h d/H ... (h + 1) d/H
+    head_h = attention(x w_q[:, s], x w_k[:, s], x w_v[:, s])
+    s = h d/H ... (h + 1) d/H - 1,  h = 0 ... H - 1
     y = [head_0 ... head_(H-1)] w_o
 
     One softmax can only look at one thing at a time. H heads of width d/H look
@@ -293,10 +303,10 @@ def multi_head_attention(x, w_q, w_k, w_v, w_o, num_heads, mask=None):
         never give NaN. The inputs are not changed.
 
     Raises:
-        ValueError: A weight is not of shape (d, d), num_heads is below 1 or does
-            not divide d, or mask is not boolean or does not broadcast to
-            (..., n, n); the message names the argument and its value, shape or
-            dtype.
+        ValueError: A weight is not of shape (d, d), num_heads is below 1 or
+            does not divide d, or mask is not boolean or does not broadcast to
+            (..., n, n). The message names the weight and its shape, num_heads
+            and its value, or mask and its dtype or shape.
 
     Example:
         >>> import torch
@@ -337,7 +347,7 @@ def _divided(out, total):
 
 
 def flash_attention(q, k, v, block_size=64, causal=False):
-    """Attend without ever holding the score matrix: block of keys by block of keys.
+    """Attend without ever holding the score matrix, one block at a time.
 
     Keep for each query a running maximum t, a running sum l of exp(s - t), and
     the mixture o of values with those weights. For each block of keys and
@@ -346,8 +356,8 @@ def flash_attention(q, k, v, block_size=64, causal=False):
     t' = max(t, max(s)),  l' = l exp(t - t') + sum exp(s - t')
     o' = o exp(t - t') + exp(s - t') v_block
 
-    and at the end o / l. Ordinary attention writes and reads n m scores, and for
-    long texts that memory, not the arithmetic, is what limits it.
+    and at the end o / l. Ordinary attention writes and reads n m scores, and
+    for long texts that memory, not the arithmetic, is what limits it.
 
     Args:
         q: Queries, shape (..., n, d).
@@ -362,17 +372,17 @@ def flash_attention(q, k, v, block_size=64, causal=False):
         What scaled_dot_product_attention returns, for every block size: shape
         (..., n, e), in the dtype of q (float16 and bfloat16 are computed in
         float32 throughout and rounded once; integers and booleans give the
-        default dtype), built from differentiable torch operations. A query with no
-        key left, because all scores are -inf, gives zeros. The inputs are not
-        changed. Beside the inputs and the result it holds at most
-        4 (n + m) (d + block_size) numbers at a time (with e = d and no leading
-        axes), never a tensor of n m numbers or booleans; autograd, where it is on,
+        default dtype), built from differentiable torch operations. A query with
+        no key left, because all scores are -inf, gives zeros. The inputs are
+        not changed. Beside the inputs and the result it holds at most 4 (n + m)
+        (d + block_size) numbers at a time (with e = d and no leading axes),
+        never a tensor of n m numbers or booleans; autograd, where it is on,
         keeps more for the backward pass.
 
     Raises:
-        ValueError: The last axes of q and k differ, k and v have different
-            numbers of rows, or block_size is below 1; the message names the
-            argument and its shape or value.
+        ValueError: The last axes of q and k differ (the message names k and its
+            shape), k and v have different numbers of rows (v and its shape), or
+            block_size is below 1 (block_size and its value).
 
     Example:
         >>> import torch

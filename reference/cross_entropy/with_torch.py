@@ -37,11 +37,12 @@ def _check_range(targets, classes, ignore_index=None):
 
 
 def cross_entropy(logits, targets, ignore_index=-100):
-    """Score predictions by the surprise at what really came: the loss of language models.
+    """Score predictions by the surprise at what really came.
 
     L = mean over kept tokens of -log softmax(z)_t = log sum_j exp(z_j) - z_t
 
-    where z are a token's logits and t is its target. A sure and right
+    where z are a token's logits and t is its target: the loss that language
+    models learn from. A sure and right
     prediction costs nothing, a guess among V classes costs log V, a sure and
     wrong one costs as much as its logits differ, without bound. Take the
     logarithm before anything underflows: a probability of exp(-200) is 0 in
@@ -54,22 +55,24 @@ def cross_entropy(logits, targets, ignore_index=-100):
         logits: Scores z, shape (..., V): any number of leading axes, or none.
         targets: The right class t of each token, integers of shape (...) and of
             any width (torch's own indexing wants int64).
-        ignore_index: Tokens with this target are left out, of the sum and of the
-            count (padding, say). It may be any integer, also one in [0, V).
+        ignore_index: Tokens with this target are left out, of the sum and of
+            the count (padding, say). It may be any integer, also one in [0, V).
 
     Returns:
         The mean loss, a 0-d tensor in the dtype of logits (float16 and bfloat16
         are summed in float32; integers and booleans give the default dtype) and
         on their device. A target whose logit is -inf gives +inf; a kept row of
-        all -inf gives NaN. What stands in the rows left out, NaN or inf, changes
-        nothing. If no token is kept, or there is none, the mean is NaN, as in
-        torch.nn.functional.cross_entropy.
+        all -inf gives NaN. What stands in the rows left out, NaN or inf,
+        changes nothing, and its gradient is 0. If no token is kept, or there is none, the mean is NaN,
+        as in torch.nn.functional.cross_entropy.
 
     Raises:
         ValueError: targets are not integers, or do not have the shape of logits
-            without its last axis; on the CPU also, a target is outside [0, V) and
-            is not ignore_index (it must not count from the end: -2 is no class).
-            A GPU would have to stop for that, so there nobody looks.
+            without its last axis; on the CPU also, a target is outside [0, V)
+            and is not ignore_index (it must not count from the end: -2 is no
+            class). A GPU would have to stop for that, so there nobody looks.
+            The message names targets and their dtype, their shape, or one such
+            target.
 
     Example:
         >>> import math
@@ -90,8 +93,10 @@ def cross_entropy(logits, targets, ignore_index=-100):
     scores = _widened(_as_float(logits))
     top = scores.detach().amax(dim=-1, keepdim=True)
     picked = scores.gather(-1, chosen[..., None]) - top
+    # Zeros in the rows left out: the derivative of exp(nan) is nan, and 0 * nan is too.
+    shifted = (scores - top).masked_fill_(~kept[..., None], 0)
     # exp_ may overwrite the difference: autograd needs only what exp gives.
-    losses = (scores - top).exp_().sum(dim=-1).log() - picked[..., 0]
+    losses = shifted.exp_().sum(dim=-1).log() - picked[..., 0]
     mean = losses.masked_fill(~kept, 0).sum() / kept.sum()
     return mean.to(_as_float(logits).dtype)
 
@@ -106,8 +111,8 @@ def cross_entropy_backward(logits, targets, ignore_index=-100):
     pushed up with force 1 / kept: this loss does not go quiet (compare
     mse_backward).
 
-    Write the formula; autograd of the loss is what it is checked against. It is
-    built from differentiable torch operations itself.
+    Write the formula out, in differentiable torch operations: the gradient must
+    be connected to autograd itself, for second derivatives.
 
     Args:
         logits: Scores z, shape (..., V): any number of leading axes, or none.
@@ -119,14 +124,15 @@ def cross_entropy_backward(logits, targets, ignore_index=-100):
     Returns:
         Gradient of the shape, dtype and device of logits (float16 and bfloat16
         are summed in float32; integers and booleans give the default dtype).
-        Rows of tokens left out are 0, whatever their logits are, NaN or inf too;
-        if no token is kept, all are. A logit of -inf has probability 0; a kept
-        row of all -inf gives NaN.
+        Rows of tokens left out are 0, whatever their logits are, NaN or inf
+        too; if no token is kept, all are. A logit of -inf has probability 0; a
+        kept row of all -inf gives NaN.
 
     Raises:
         ValueError: targets are not integers, or do not have the shape of logits
-            without its last axis; on the CPU also, a target is outside [0, V) and
-            is not ignore_index.
+            without its last axis; on the CPU also, a target is outside [0, V)
+            and is not ignore_index. The message names targets and their dtype,
+            their shape, or one such target.
 
     Example:
         >>> import torch
@@ -157,9 +163,10 @@ def label_smoothing_cross_entropy(logits, targets, smoothing=0.1):
     L = mean over tokens of -sum_i q_i log softmax(z)_i
     q_i = (1 - s) [i == t] + s / V
 
-    The true class keeps 1 - s and every class, the true one too, gets s / V. The
-    plain loss is only 0 with infinite logits and pushes towards them for ever;
-    this one has its minimum at finite logits, so that the model stays less sure.
+    The true class keeps 1 - s and every class, the true one too, gets s / V.
+    The plain loss is only 0 with infinite logits and pushes towards them for
+    ever; this one has its minimum at finite logits, so that the model stays
+    less sure.
 
     It is built from differentiable torch operations, so that autograd can go
     back to the logits.
@@ -177,19 +184,21 @@ def label_smoothing_cross_entropy(logits, targets, smoothing=0.1):
         are summed in float32; integers and booleans give the default dtype) and
         on their device. Above s = 0 every class has some mass, so a logit of
         -inf, of whichever class, gives +inf. At s = 0 only the target's does,
-        because 0 * inf counts as 0: the result is that of cross_entropy. A row of
-        all -inf gives NaN, and so does an empty batch.
+        because 0 * inf counts as 0: the result is that of cross_entropy. A row
+        of all -inf gives NaN, and so does an empty batch.
 
     Raises:
         ValueError: smoothing is not in [0, 1]; targets are not integers, or do
-            not have the shape of logits without its last axis; on the CPU also, a
-            target is outside [0, V).
+            not have the shape of logits without its last axis; on the CPU also,
+            a target is outside [0, V). The message names smoothing and its
+            value, or targets and their dtype, their shape, or one such target.
 
     Example:
         >>> import math
         >>> import torch
         >>> logits = torch.tensor([[0.0, math.log(3.0)]])
-        >>> round(float(label_smoothing_cross_entropy(logits, torch.tensor([1]))), 4)
+        >>> loss = label_smoothing_cross_entropy(logits, torch.tensor([1]))
+        >>> round(float(loss), 4)
         0.3426
 
     Source: Szegedy et al. (2016), "Rethinking the Inception architecture for
@@ -235,23 +244,26 @@ def perplexity(logits, targets):
             out: -100 is no class here.
 
     Returns:
-        The perplexity, a 0-d tensor in the dtype of logits (float16 and bfloat16
-        are computed in float32; integers and booleans give the default dtype) and
-        on their device. It is +inf only where the dtype holds no number that
-        large, or where a target's logit is -inf; a row of all -inf gives NaN, and
-        so does an empty batch.
+        The perplexity, a 0-d tensor in the dtype of logits (float16 and
+        bfloat16 are computed in float32; integers and booleans give the default
+        dtype) and on their device. It is +inf only where the dtype holds no
+        number that large, or where a target's logit is -inf; a row of all -inf
+        gives NaN, and so does an empty batch.
 
     Raises:
         ValueError: targets are not integers, or do not have the shape of logits
             without its last axis; on the CPU also, a target is outside [0, V).
+            The message names targets and their dtype, their shape, or one such
+            target.
 
     Example:
         >>> import torch
-        >>> round(float(perplexity(torch.zeros(3, 8), torch.tensor([0, 5, 7]))), 4)
+        >>> hesitation = perplexity(torch.zeros(3, 8), torch.tensor([0, 5, 7]))
+        >>> round(float(hesitation), 4)
         8.0
 
-    Source: Jelinek, Mercer, Bahl and Baker (1977), "Perplexity: a measure of the
-    difficulty of speech recognition tasks".
+    Source: Jelinek, Mercer, Bahl and Baker (1977), "Perplexity: a measure of
+    the difficulty of speech recognition tasks".
     """
     _check_targets(logits, targets)
     # values are looked at on the CPU only
@@ -265,19 +277,20 @@ def perplexity(logits, targets):
 
 
 def mse_backward(logits, targets):
-    """Differentiate a mean squared error after softmax: why nobody trains with it.
+    """Differentiate a mean squared error after softmax: why nobody uses it.
 
     L = mean over all tokens and all V classes of (p_i - y_i)^2
     dL/dz_i = 2 / (tokens * V) * p_i * (d_i - sum_j d_j p_j),  d = p - y
 
-    with p = softmax(z) and y_i = [i == t]. The mean is over every element, as in
-    torch.nn.functional.mse_loss. The factor p_i is softmax's own derivative, and
-    it is the trouble: where the model is sure of a wrong class the right one has
-    p_t near 0, and its gradient is about p_t too. The worse the mistake, the
-    smaller the correction; cross_entropy_backward gives (p_t - 1) / tokens there.
+    with p = softmax(z) and y_i = [i == t]. The mean is over every element, as
+    in torch.nn.functional.mse_loss. The factor p_i is softmax's own derivative,
+    and it is the trouble: where the model is sure of a wrong class the right
+    one has p_t near 0, and its gradient is about p_t too. The worse the
+    mistake, the smaller the correction; cross_entropy_backward gives
+    (p_t - 1) / tokens there.
 
-    Write the formula; autograd of the loss is what it is checked against. It is
-    built from differentiable torch operations itself.
+    Write the formula out, in differentiable torch operations: the gradient must
+    be connected to autograd itself, for second derivatives.
 
     Args:
         logits: Scores z, shape (..., V): any number of leading axes, or none.
@@ -294,6 +307,8 @@ def mse_backward(logits, targets):
     Raises:
         ValueError: targets are not integers, or do not have the shape of logits
             without its last axis; on the CPU also, a target is outside [0, V).
+            The message names targets and their dtype, their shape, or one such
+            target.
 
     Example:
         >>> import torch

@@ -32,7 +32,7 @@ def softmax(logits, temperature=1.0, axis=-1):
     softmax(z)_i = exp(z_i / T) / sum_j exp(z_j / T)
 
     The result does not change when a constant is added to every score, which is
-    what keeps exp from overflowing: exp(88.8) is the largest that float32 holds.
+    what keeps exp from overflowing: exp(89) is more than float32 can hold.
     A low temperature T sharpens the distribution, a high one flattens it.
 
     Args:
@@ -46,7 +46,8 @@ def softmax(logits, temperature=1.0, axis=-1):
         exactly 0; a row of all -inf gives NaN, as in SciPy.
 
     Raises:
-        ValueError: temperature is not above 0, or axis is out of range.
+        ValueError: temperature is not above 0, or axis is out of range; the
+            message names the argument and its value.
 
     Example:
         >>> import math
@@ -90,7 +91,7 @@ def log_softmax(logits, axis=-1):
         -inf; a row of all -inf gives NaN, as in SciPy.
 
     Raises:
-        ValueError: axis is out of range.
+        ValueError: axis is out of range; the message names axis and its value.
 
     Example:
         >>> import cupy as cp
@@ -110,7 +111,8 @@ def log_softmax(logits, axis=-1):
 def logsumexp(x, axis=-1):
     """Logarithm of a sum of exponentials, for numbers of any size.
 
-    logsumexp(x) = log sum_i exp(x_i) = m + log sum_i exp(x_i - m),  m = max_i x_i
+    logsumexp(x) = log sum_i exp(x_i)
+                 = m + log sum_i exp(x_i - m),  m = max_i x_i
 
     It is a smooth maximum: never below the largest number, and above it by at
     most log n. Its gradient is softmax.
@@ -125,7 +127,7 @@ def logsumexp(x, axis=-1):
         any +inf gives +inf.
 
     Raises:
-        ValueError: axis is out of range.
+        ValueError: axis is out of range; the message names axis and its value.
 
     Example:
         >>> import cupy as cp
@@ -164,8 +166,9 @@ def softmax_backward(grad_output, probs, axis=-1):
         shape is not needed, and not allowed: no Jacobian.
 
     Raises:
-        ValueError: grad_output has another shape than probs, or axis is out of
-            range.
+        ValueError: grad_output has another shape than probs (the message names
+            grad_output and its shape), or axis is out of range (it names axis
+            and its value).
 
     Example:
         >>> import cupy as cp
@@ -193,7 +196,8 @@ def softmax_backward(grad_output, probs, axis=-1):
 def softmax_jacobian(probs):
     """All derivatives of softmax: how each probability moves with each score.
 
-    J_ij = dp_i / dz_j = p_i * (1 if i == j else 0) - p_i p_j,  J = diag(p) - p p^T
+    J_ij = dp_i / dz_j = p_i * (1 if i == j else 0) - p_i p_j
+    J = diag(p) - p p^T
 
     J is symmetric and every row sums to 0: what one probability gains, the
     others lose.
@@ -207,7 +211,8 @@ def softmax_jacobian(probs):
         booleans give float64).
 
     Raises:
-        ValueError: probs has no axis (shape ()).
+        ValueError: probs has no axis; the message names probs and its shape,
+            ().
 
     Example:
         >>> import cupy as cp
@@ -227,7 +232,7 @@ def softmax_jacobian(probs):
 
 
 def online_logsumexp(blocks):
-    """Take the logsumexp of a sequence too long to hold: one pass, block by block.
+    """Take the logsumexp of a sequence too long to hold, block by block.
 
     Keep a running maximum m and a running sum s of exp(x - m). For each block:
 
@@ -247,8 +252,9 @@ def online_logsumexp(blocks):
         give float64). All -inf gives -inf, and any +inf gives +inf.
 
     Raises:
-        ValueError: blocks yields nothing, or a block whose leading shape is not
-            the first one's, which might broadcast (the message names its shape).
+        ValueError: blocks yields nothing (the message names blocks), or a block
+            whose leading shape is not the first one's, which might broadcast
+            (it names blocks and the shape of that block).
 
     Example:
         >>> import cupy as cp

@@ -7,7 +7,7 @@ import cupy as cp
 
 
 def attention_scores(q, k):
-    """Compare every query with every key: their dot product, divided by sqrt(d).
+    """Compare all queries with all keys: dot products, divided by sqrt(d).
 
     scores = q k^T / sqrt(d)
 
@@ -32,7 +32,7 @@ def attention_scores(q, k):
     Example:
         >>> import cupy as cp
         >>> q = cp.array([[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]])
-        >>> k = cp.array([[3.0, 0.0, 0.0, 0.0], [0.0, 5.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
+        >>> k = cp.array([[3.0, 0, 0, 0], [0, 5.0, 0, 0], [1.0, 1, 1, 1]])
         >>> attention_scores(q, k)
         array([[3., 0., 1.],
                [0., 5., 1.]])
@@ -55,12 +55,13 @@ def causal_mask(n, device=None):
         device: The GPU that makes the array, by number; None is the current one.
 
     Returns:
-        Boolean array of shape (n, n): row i is the query, column j the key, True
-        on and below the diagonal means keep. For n = 0 its shape is (0, 0).
+        Boolean array of shape (n, n): row i is the query, column j the key,
+        True on and below the diagonal means keep. For n = 0 its shape is
+        (0, 0).
 
     Raises:
-        ValueError: n is negative or not a whole number; the message names n and
-            its value.
+        ValueError: n is negative or not a whole number (NaN and inf are none
+            either); the message names n and its value.
 
     Example:
         >>> import cupy as cp
@@ -75,7 +76,7 @@ def causal_mask(n, device=None):
 
 
 def scaled_dot_product_attention(q, k, v, mask=None):
-    """Mix the values: every query takes an average, weighted by how its keys match.
+    """Mix the values: for each query an average, weighted by its keys.
 
     attention(q, k, v) = softmax(q k^T / sqrt(d)) v
 
@@ -88,8 +89,9 @@ def scaled_dot_product_attention(q, k, v, mask=None):
         q: Queries, shape (..., n, d).
         k: Keys, shape (..., m, d), with the leading axes of q; m is at least 1.
         v: Values, shape (..., m, e), with the leading axes of q.
-        mask: Boolean, True = keep, broadcast to (..., n, m); None keeps all. Such
-            shapes are (n, m), (m,) or, to leave out padding, (batch, 1, m).
+        mask: Boolean, True = keep, broadcast to (..., n, m); None keeps all.
+            Such shapes are (n, m), (m,) or, to leave out padding,
+            (batch, 1, m).
 
     Returns:
         Shape (..., n, e), in the dtype of q (float16 is computed in float32
@@ -100,9 +102,10 @@ def scaled_dot_product_attention(q, k, v, mask=None):
         are not changed.
 
     Raises:
-        ValueError: The last axes of q and k differ, k and v have different
-            numbers of rows, or mask is not boolean or does not broadcast to
-            (..., n, m); the message names the argument and its shape (or dtype).
+        ValueError: The last axes of q and k differ (the message names k and its
+            shape), k and v have different numbers of rows (v and its shape), or
+            mask is not boolean (mask and its dtype) or does not broadcast to
+            (..., n, m) (mask and its shape).
 
     Example:
         >>> import cupy as cp
@@ -143,23 +146,25 @@ def scaled_dot_product_attention_backward(grad_output, q, k, v, mask=None):
             (..., n, m); None keeps all.
 
     Returns:
-        The tuple (dq, dk, dv), each of the shape of its argument and in the dtype
-        of q (float16 is computed in float32 throughout and rounded once; integers
-        and booleans give float64). A query with no key left contributes zeros,
-        and a key that no query may see gets zeros; scores of any finite size
-        never give NaN. The inputs are not changed.
+        The tuple (dq, dk, dv), each of the shape of its argument and in the
+        dtype of q (float16 is computed in float32 throughout and rounded once;
+        integers and booleans give float64). A query with no key left
+        contributes zeros, and a key that no query may see gets zeros; scores of
+        any finite size never give NaN. The inputs are not changed.
 
     Raises:
-        ValueError: The last axes of q and k differ, k and v have different
-            numbers of rows, grad_output is not of shape (..., n, e), or mask is
-            not boolean or does not broadcast to (..., n, m); the message names
-            the argument and its shape (or dtype).
+        ValueError: The last axes of q and k differ (the message names k and its
+            shape), k and v have different numbers of rows (v and its shape),
+            grad_output is not of shape (..., n, e) (grad_output and its shape),
+            or mask is not boolean (mask and its dtype) or does not broadcast to
+            (..., n, m) (mask and its shape).
 
     Example:
         >>> import cupy as cp
         >>> q, k = cp.zeros((1, 4)), cp.eye(2, 4)
         >>> v = cp.array([[1.0], [5.0]])
-        >>> dq, dk, dv = scaled_dot_product_attention_backward(cp.ones((1, 1)), q, k, v)
+        >>> g = cp.ones((1, 1))
+        >>> dq, dk, dv = scaled_dot_product_attention_backward(g, q, k, v)
         >>> dv
         array([[0.5],
                [0.5]])
@@ -174,7 +179,8 @@ def scaled_dot_product_attention_backward(grad_output, q, k, v, mask=None):
 def multi_head_attention(x, w_q, w_k, w_v, w_o, num_heads, mask=None):
     """Attend several times at once, each head on its own slice of the width.
 
-    head_h = attention(x w_q[:, s], x w_k[:, s], x w_v[:, s]),  s = h d/H ... (h + 1) d/H
+    head_h = attention(x w_q[:, s], x w_k[:, s], x w_v[:, s])
+    s = h d/H ... (h + 1) d/H - 1,  h = 0 ... H - 1
     y = [head_0 ... head_(H-1)] w_o
 
     One softmax can only look at one thing at a time. H heads of width d/H look
@@ -194,15 +200,15 @@ def multi_head_attention(x, w_q, w_k, w_v, w_o, num_heads, mask=None):
 
     Returns:
         Shape (..., n, d), in the dtype of x (float16 is computed in float32
-        throughout and rounded once; integers and booleans give float64). A token
-        with no key left gives zeros. Scores of any finite size never give
+        throughout and rounded once; integers and booleans give float64). A
+        token with no key left gives zeros. Scores of any finite size never give
         NaN. The inputs are not changed.
 
     Raises:
-        ValueError: A weight is not of shape (d, d), num_heads is below 1 or does
-            not divide d, or mask is not boolean or does not broadcast to
-            (..., n, n); the message names the argument and its value, shape or
-            dtype.
+        ValueError: A weight is not of shape (d, d), num_heads is below 1 or
+            does not divide d, or mask is not boolean or does not broadcast to
+            (..., n, n). The message names the weight and its shape, num_heads
+            and its value, or mask and its dtype or shape.
 
     Example:
         >>> import cupy as cp
@@ -218,7 +224,7 @@ def multi_head_attention(x, w_q, w_k, w_v, w_o, num_heads, mask=None):
 
 
 def flash_attention(q, k, v, block_size=64, causal=False):
-    """Attend without ever holding the score matrix: block of keys by block of keys.
+    """Attend without ever holding the score matrix, one block at a time.
 
     Keep for each query a running maximum t, a running sum l of exp(s - t), and
     the mixture o of values with those weights. For each block of keys and
@@ -227,8 +233,8 @@ def flash_attention(q, k, v, block_size=64, causal=False):
     t' = max(t, max(s)),  l' = l exp(t - t') + sum exp(s - t')
     o' = o exp(t - t') + exp(s - t') v_block
 
-    and at the end o / l. Ordinary attention writes and reads n m scores, and for
-    long texts that memory, not the arithmetic, is what limits it.
+    and at the end o / l. Ordinary attention writes and reads n m scores, and
+    for long texts that memory, not the arithmetic, is what limits it.
 
     Args:
         q: Queries, shape (..., n, d).
@@ -241,17 +247,17 @@ def flash_attention(q, k, v, block_size=64, causal=False):
 
     Returns:
         What scaled_dot_product_attention returns, for every block size: shape
-        (..., n, e), in the dtype of q (float16 is computed in float32 throughout
-        and rounded once; integers and booleans give float64). A query with no
-        key left, because all scores are -inf, gives zeros. The inputs are not
-        changed. Beside the inputs and the result it holds at most
-        4 (n + m) (d + block_size) numbers at a time (with e = d and no leading
-        axes), never an array of n m numbers or booleans.
+        (..., n, e), in the dtype of q (float16 is computed in float32
+        throughout and rounded once; integers and booleans give float64). A
+        query with no key left, because all scores are -inf, gives zeros. The
+        inputs are not changed. Beside the inputs and the result it holds at
+        most 4 (n + m) (d + block_size) numbers at a time (with e = d and no
+        leading axes), never an array of n m numbers or booleans.
 
     Raises:
-        ValueError: The last axes of q and k differ, k and v have different
-            numbers of rows, or block_size is below 1; the message names the
-            argument and its shape or value.
+        ValueError: The last axes of q and k differ (the message names k and its
+            shape), k and v have different numbers of rows (v and its shape), or
+            block_size is below 1 (block_size and its value).
 
     Example:
         >>> import cupy as cp

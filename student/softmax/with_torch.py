@@ -12,7 +12,7 @@ def softmax(logits, temperature=1.0, axis=-1):
     softmax(z)_i = exp(z_i / T) / sum_j exp(z_j / T)
 
     The result does not change when a constant is added to every score, which is
-    what keeps exp from overflowing: exp(88.8) is the largest that float32 holds.
+    what keeps exp from overflowing: exp(89) is more than float32 can hold.
     A low temperature T sharpens the distribution, a high one flattens it.
 
     It is built from differentiable torch operations, so that autograd can go
@@ -30,7 +30,8 @@ def softmax(logits, temperature=1.0, axis=-1):
         torch.softmax does.
 
     Raises:
-        ValueError: temperature is not above 0, or axis is out of range.
+        ValueError: temperature is not above 0, or axis is out of range; the
+            message names the argument and its value.
 
     Example:
         >>> import math
@@ -69,7 +70,7 @@ def log_softmax(logits, axis=-1):
         torch.log_softmax does.
 
     Raises:
-        ValueError: axis is out of range.
+        ValueError: axis is out of range; the message names axis and its value.
 
     Example:
         >>> import torch
@@ -85,7 +86,8 @@ def log_softmax(logits, axis=-1):
 def logsumexp(x, axis=-1):
     """Logarithm of a sum of exponentials, for numbers of any size.
 
-    logsumexp(x) = log sum_i exp(x_i) = m + log sum_i exp(x_i - m),  m = max_i x_i
+    logsumexp(x) = log sum_i exp(x_i)
+                 = m + log sum_i exp(x_i - m),  m = max_i x_i
 
     It is a smooth maximum: never below the largest number, and above it by at
     most log n. Its gradient is softmax.
@@ -98,12 +100,12 @@ def logsumexp(x, axis=-1):
         axis: The axis that is summed and dropped; may be negative.
 
     Returns:
-        The shape of x without axis, in the dtype and on the device of x (float16
-        and bfloat16 are summed in float32; integers and booleans give the
-        default dtype). All -inf gives -inf, and any +inf gives +inf.
+        The shape of x without axis, in the dtype and on the device of x
+        (float16 and bfloat16 are summed in float32; integers and booleans give
+        the default dtype). All -inf gives -inf, and any +inf gives +inf.
 
     Raises:
-        ValueError: axis is out of range.
+        ValueError: axis is out of range; the message names axis and its value.
 
     Example:
         >>> import torch
@@ -140,8 +142,9 @@ def softmax_backward(grad_output, probs, axis=-1):
         Jacobian.
 
     Raises:
-        ValueError: grad_output has another shape than probs, or axis is out of
-            range.
+        ValueError: grad_output has another shape than probs (the message names
+            grad_output and its shape), or axis is out of range (it names axis
+            and its value).
 
     Example:
         >>> import torch
@@ -156,7 +159,8 @@ def softmax_backward(grad_output, probs, axis=-1):
 def softmax_jacobian(probs):
     """All derivatives of softmax: how each probability moves with each score.
 
-    J_ij = dp_i / dz_j = p_i * (1 if i == j else 0) - p_i p_j,  J = diag(p) - p p^T
+    J_ij = dp_i / dz_j = p_i * (1 if i == j else 0) - p_i p_j
+    J = diag(p) - p p^T
 
     J is symmetric and every row sums to 0: what one probability gains, the
     others lose.
@@ -173,7 +177,8 @@ def softmax_jacobian(probs):
         (integers and booleans give the default dtype).
 
     Raises:
-        ValueError: probs has no axis (shape ()).
+        ValueError: probs has no axis; the message names probs and its shape,
+            ().
 
     Example:
         >>> import torch
@@ -187,7 +192,7 @@ def softmax_jacobian(probs):
 
 
 def online_logsumexp(blocks):
-    """Take the logsumexp of a sequence too long to hold: one pass, block by block.
+    """Take the logsumexp of a sequence too long to hold, block by block.
 
     Keep a running maximum m and a running sum s of exp(x - m). For each block:
 
@@ -196,8 +201,8 @@ def online_logsumexp(blocks):
     and at the end log s + m. This is the idea that lets attention run without
     its score matrix.
 
-    It is built from differentiable torch operations, so that autograd can go
-    back to the blocks, where they ask for a gradient.
+    Build it from differentiable torch operations too (nothing tests here that
+    autograd can go back to the blocks).
 
     Args:
         blocks: An iterator of tensors (..., b_i), b_i at least 1, all of one
@@ -207,13 +212,14 @@ def online_logsumexp(blocks):
 
     Returns:
         logsumexp over the last axis of all blocks together, shape (...), in the
-        dtype and on the device of the blocks (float16 and bfloat16 are summed in
-        float32; integers and booleans give the default dtype). All -inf gives
-        -inf, and any +inf gives +inf.
+        dtype and on the device of the blocks (float16 and bfloat16 are summed
+        in float32; integers and booleans give the default dtype). All -inf
+        gives -inf, and any +inf gives +inf.
 
     Raises:
-        ValueError: blocks yields nothing, or a block whose leading shape is not
-            the first one's, which might broadcast (the message names its shape).
+        ValueError: blocks yields nothing (the message names blocks), or a block
+            whose leading shape is not the first one's, which might broadcast
+            (it names blocks and the shape of that block).
 
     Example:
         >>> import torch

@@ -7,9 +7,9 @@ import numpy as np
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast
 from llm_math_tests.checks.promises import contract, expect_truth, gradient_flows, values
-from llm_math_tests.checks.situations import Rng, ordinary
+from llm_math_tests.checks.situations import Rng, changed, ordinary
 from llm_math_tests.checks.truth import Truth, extended
-from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs, Mistake
+from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs, Mistake, Refusal
 from llm_math_tests.exercises.attention import yardsticks
 from llm_math_tests.exercises.attention.situations import (
     CUBE,
@@ -153,7 +153,12 @@ EXERCISE = Exercise(
             refusals=(
                 misshapen(queries_and_keys, "k_of_another_width", "k", (3, 4, 17)),
                 misshapen(queries_and_keys, "k_of_width_1", "k", (3, 4, 1)),
-                misshapen(queries_and_keys, "q_of_another_width", "q", (3, 3, 17)),
+                Refusal(
+                    "q_of_another_width",
+                    changed(queries_and_keys, q=np.ones((3, N, 17))),
+                    "k",  # which of the two is odd nobody knows: the message names k
+                    str((3, M, D)),
+                ),
             ),
         ),
     ),
@@ -242,6 +247,12 @@ EXERCISE = Exercise(
             "_check_same_width(q, k)",
             "if k.shape[-1] != q.shape[-1]:\n"
             "        return _widened(q)[..., :1] * _transposed(_widened(k)[..., :1])",
+        ),
+        Mistake(
+            "width_left_to_matmul",
+            "left the check of the widths to matmul, whose message does not say which argument",
+            "_check_same_width(q, k)",
+            "",
         ),
         Mistake(
             "result_detached",

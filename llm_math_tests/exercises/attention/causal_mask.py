@@ -92,7 +92,7 @@ EXERCISE = Exercise(
                 connected=False,
                 refusals=tuple(
                     Refusal(case_name("n", n), lambda rng, n=n: {"n": n}, "n", str(n))  # type: ignore[misc]
-                    for n in (-1, -7, 2.5)
+                    for n in (-1, -7, 2.5, np.nan, np.inf)
                 ),
             )
             # There is no input whose device could be kept: takes_a_device asks instead.
@@ -165,8 +165,14 @@ EXERCISE = Exercise(
         Mistake(
             "number_not_checked",
             "let an n below 0 through, which gives an empty mask",
-            "if n != int(n) or n < 0:",
+            "if not (n >= 0 and n < math.inf and n == int(n)):",
             "if False:",
+        ),
+        Mistake(
+            "nan_not_checked",
+            "compared n with int(n), which cannot be made of NaN or inf: the message is Python's",
+            "if not (n >= 0 and n < math.inf and n == int(n)):",
+            "if n != int(n) or n < 0:",
         ),
         Mistake(
             "device_ignored",

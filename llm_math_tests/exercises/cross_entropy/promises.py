@@ -145,6 +145,6 @@ def bad_targets(*also: int) -> tuple[Refusal, ...]:
         # Not -1: every message that names -100 would seem to name it.
         *(holding(value) for value in (-2, 17, *also)),
         Refusal("float_targets", floating, "targets", "float32"),
-        Refusal("another_shape", another_shape, "targets", "7"),
-        Refusal("one_axis_more", one_axis_more, "targets", "9"),
+        Refusal("another_shape", another_shape, "targets", "(7,)"),
+        Refusal("one_axis_more", one_axis_more, "targets", "(4, 9)"),
     )

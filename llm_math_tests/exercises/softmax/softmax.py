@@ -133,7 +133,7 @@ EXERCISE = Exercise(
         ),
     ),
     hints=(
-        "exp(88.8) is the largest that float32 holds. What can you subtract from every score "
+        "exp(89) is more than float32 can hold. What can you subtract from every score "
         "of a row without changing any ratio?",
         "Subtract the row's maximum: the largest exponent is then 0. Keep the axis "
         "(keepdims=True), so that the row's maximum and sum line up with the row.",
