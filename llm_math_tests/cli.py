@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_math_tests import __version__
+from llm_math_tests.exercise import TRACKS
 from llm_math_tests.exercises import UnknownName, matching, names, topic_of
 from llm_math_tests.session import Choice, Session, UnusableChoice, solution_of
 
 if TYPE_CHECKING:
     from llm_math_tests.exercise import Exercise
-
-TRACKS = ("numpy", "torch", "cupy")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -101,7 +101,7 @@ def report(chosen: tuple[str, ...], say: Callable[[str], None]) -> int:
         ("derived texts are current", _derived()),
         ("stubs are not started", _stubs(chosen)),
         ("references pass", _references(chosen)),
-        ("mistakes are caught", _mistakes(chosen)),
+        ("mistakes are caught, and every check catches one", _mistakes(chosen)),
         ("right but unusual answers pass", _unusual(chosen)),
     ):
         count, wrong = findings
@@ -166,6 +166,16 @@ def _mistakes(chosen: tuple[str, ...]) -> Findings:
         for one in tried
         if one.misnamed
     ]
+    for exercise in exercises():
+        biting = {check for one in tried if one.exercise == exercise.name
+                  for check in one.caught_by}  # fmt: skip
+        wrong += [
+            f"{exercise.name}: the check {check.name} catches no mistake"
+            for check in exercise.checks
+            if check.name not in biting and all(track in chosen for track in check.tracks)
+        ]
+        if len(exercise.mistakes) < 6 and not exercise.fewer:
+            wrong.append(f"{exercise.name}: fewer than six mistakes, and no reason given")
     return f"{caught} caught, {named} named, of {len(tried)}", wrong
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llm_math_tests import course
+from llm_math_tests.exercise import LEVELS, TRACKS
 
 if TYPE_CHECKING:
     from llm_math_tests.answers.answer import Answer
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 SESSION = pytest.StashKey["Session"]()
 RECORDS = pytest.StashKey[list[dict[str, Any]]]()
 TROUBLE = pytest.StashKey[list[str]]()
-
-LEVELS = ("core", "stable", "contract")
-TRACKS = ("numpy", "torch", "cupy")
 
 
 class PromiseBroken(Exception):

@@ -9,6 +9,7 @@ import pytest
 from derive_sample import NUMPY, TORCH, docstrings, functions
 
 from llm_math_tests.derive import DeriveError, cupy_text, is_untouched, replace_function, stub_text
+from llm_math_tests.derive.stubs import COMMON
 
 
 class TestStub:
@@ -16,8 +17,8 @@ class TestStub:
         text = stub_text(NUMPY, topic="softmax", track="numpy")
         assert text.startswith(
             '"""Softmax in NumPy: your answers.\n\n'
-            "Write the body of each function below, then run: pytest -k softmax --track numpy\n"
-            '"""\n\n'
+            "Write the body of each function below, then run: pytest -k softmax --track numpy\n\n"
+            f'{COMMON}\n"""\n\n'
             "import math\nfrom collections.abc import Iterator\n\nimport numpy as np\n\n\n"
             "def softmax(logits, temperature=1.0, axis=-1):\n"
         )

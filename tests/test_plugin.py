@@ -370,8 +370,9 @@ class TestSettingsOfOneFile:
                 source = course.folder("reference") / topic / f"with_{track}.py"
                 text = source.read_text(encoding="utf-8")
                 if topic == "softmax":
-                    setting = {"numpy": "np.seterr(all='raise')",
-                               "torch": "torch.set_default_dtype(torch.float64)"}[track]  # fmt: skip
+                    setting = "np.seterr(all='raise')"
+                    if track == "torch":
+                        setting = "torch.set_default_dtype(torch.float64)"
                     text += f"\n\n{setting}\n"
                 write(folder, text, topic, track)
         tracks = ["--track", "numpy"]

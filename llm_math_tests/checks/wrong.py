@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from llm_math_tests.answers.door import Reply
 
@@ -27,7 +27,6 @@ class AnswerEnded(Exception):
     """The answer did not return: the reply says how it ended."""
 
     reply: Reply
-    called: str = ""
 
     def __str__(self) -> str:
         return self.reply.problem
@@ -38,7 +37,6 @@ class NotRun(Exception):
     """A check cannot be made on this machine; never a student's fault, never a pass."""
 
     reason: str
-    notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return self.reason

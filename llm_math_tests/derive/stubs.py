@@ -20,6 +20,13 @@ from llm_math_tests.derive.syntax import (
 from llm_math_tests.derive.tokens import header_end, tokens_of
 
 
+COMMON = """\
+Asked of every function: inputs are left as they are and may have any memory
+layout; results stay on their device and have their floating dtype; a
+ValueError names the argument and its value."""
+"""The part of the contract that no docstring repeats."""
+
+
 def stub_text(reference: str, *, topic: str, track: str) -> str:
     """Make the student's file of a reference: the same contracts with nothing in the bodies.
 
@@ -52,7 +59,8 @@ def stub_text(reference: str, *, topic: str, track: str) -> str:
     title = topic.replace("_", " ").capitalize()
     parts = [
         f'"""{title} in {LIBRARIES[track]}: your answers.\n\n'
-        f"Write the body of each function below, then run: pytest -k {topic} --track {track}\n"
+        f"Write the body of each function below, then run: pytest -k {topic} --track {track}\n\n"
+        f"{COMMON}\n"
         '"""'
     ]
     block = import_block(_stub_imports(tree, needed))

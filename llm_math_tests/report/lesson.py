@@ -21,7 +21,8 @@ def lesson(exercise: Exercise, track: str) -> str:
                 text = f"{level:<9} {check.name}: {check.promise} ({points})"
                 lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent=" " * 14)
     path = f"student/{exercise.topic}/with_{track}.py"
-    lines += ["", f"Write it in {path}, then: pytest --exercise {exercise.name} --track {track}"]
+    lines += ["", f"Write it in {path}, then:",
+              f"  pytest --exercise {exercise.name} --track {track}"]  # fmt: skip
     return "\n".join(lines)
 
 

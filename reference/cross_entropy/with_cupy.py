@@ -251,8 +251,8 @@ def mse_backward(logits, targets):
     in torch.nn.functional.mse_loss. The factor p_i is softmax's own derivative,
     and it is the trouble: where the model is sure of a wrong class the right
     one has p_t near 0, and its gradient is about p_t too. The worse the
-    mistake, the smaller the correction; cross_entropy_backward gives (p_t - 1)
-    / tokens there.
+    mistake, the smaller the correction; cross_entropy_backward gives
+    (p_t - 1) / tokens there.
 
     Args:
         logits: Scores z, shape (..., V): any number of leading axes, or none.

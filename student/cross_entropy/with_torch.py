@@ -1,6 +1,10 @@
 """Cross entropy in PyTorch: your answers.
 
 Write the body of each function below, then run: pytest -k cross_entropy --track torch
+
+Asked of every function: inputs are left as they are and may have any memory
+layout; results stay on their device and have their floating dtype; a
+ValueError names the argument and its value.
 """
 
 import torch
@@ -33,7 +37,7 @@ def cross_entropy(logits, targets, ignore_index=-100):
         are summed in float32; integers and booleans give the default dtype) and
         on their device. A target whose logit is -inf gives +inf; a kept row of
         all -inf gives NaN. What stands in the rows left out, NaN or inf,
-        changes nothing. If no token is kept, or there is none, the mean is NaN,
+        changes nothing, and its gradient is 0. If no token is kept, or there is none, the mean is NaN,
         as in torch.nn.functional.cross_entropy.
 
     Raises:
@@ -206,8 +210,8 @@ def mse_backward(logits, targets):
     in torch.nn.functional.mse_loss. The factor p_i is softmax's own derivative,
     and it is the trouble: where the model is sure of a wrong class the right
     one has p_t near 0, and its gradient is about p_t too. The worse the
-    mistake, the smaller the correction; cross_entropy_backward gives (p_t - 1)
-    / tokens there.
+    mistake, the smaller the correction; cross_entropy_backward gives
+    (p_t - 1) / tokens there.
 
     Write the formula out, in differentiable torch operations: the gradient must
     be connected to autograd itself, for second derivatives.

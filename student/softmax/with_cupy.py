@@ -1,6 +1,10 @@
 """Softmax in CuPy: your answers.
 
 Write the body of each function below, then run: pytest -k softmax --track cupy
+
+Asked of every function: inputs are left as they are and may have any memory
+layout; results stay on their device and have their floating dtype; a
+ValueError names the argument and its value.
 """
 
 import cupy as cp
