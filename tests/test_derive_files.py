@@ -128,7 +128,7 @@ class TestFiles:
             (
                 "import numpy as np\n",
                 "import numpy as np\nimport re\n",
-                "line 10 is not the stub's",
+                "line 14 is not the stub's",
             ),
             ("import numpy as np\n", "import numpy as np  # mine\n", "it holds comments"),
             ("def softmax(", "def _mine():\n    return 1\n\n\ndef softmax(", "_mine is written"),

@@ -111,8 +111,13 @@ def _accelerators() -> dict[str, Any]:
 def _named_exception(name: str) -> type[Exception]:
     """The builtin exception of that name, for an error of a function on the other side."""
     kind = getattr(builtins, name, None)
-    plain = isinstance(kind, type) and issubclass(kind, Exception)
-    return kind if plain and not issubclass(kind, UnicodeError) else RuntimeError
+    if (
+        isinstance(kind, type)
+        and issubclass(kind, Exception)
+        and not issubclass(kind, UnicodeError)
+    ):
+        return kind
+    return RuntimeError
 
 
 def reply_tree(reply: Reply, encoder: Encoder) -> dict[str, Any]:

@@ -92,6 +92,8 @@ class Process:
         self._channel = channel(
             _own(process.stdout), _own(process.stdin), lambda: process.poll() is None
         )
+        weakref.finalize(self, self._channel.close)
+        weakref.finalize(self, self._said.stop)
         self._memory: _MemoryWatch | None = None
 
     def alive(self) -> bool:

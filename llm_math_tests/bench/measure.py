@@ -14,7 +14,7 @@ import numpy as np
 from llm_math_tests import course, tracks
 from llm_math_tests.answers.load import load
 from llm_math_tests.answers.raised import reply_of_exception
-from llm_math_tests.answers.time_limit import TimeLimitReached, time_limit
+from llm_math_tests.answers.time_limit import TimeLimit, TimeLimitReached
 from llm_math_tests.bench import accuracy
 from llm_math_tests.bench.clock import clock_for
 from llm_math_tests.bench.inputs import InputSets, OwnInputs, bytes_of
@@ -144,7 +144,7 @@ class Laboratory:
         track = tracks.track(row.track)
         limit = self.session.choice.seconds
         try:
-            with time_limit(limit):
+            with TimeLimit(limit):
                 result = own.calls(function, 1)[0]()
         except KeyboardInterrupt:
             raise

@@ -92,6 +92,18 @@ def _many_blocks(rng: Rng) -> Inputs:
     }
 
 
+def _many_blocks_in_bfloat16(rng: Rng) -> Inputs:
+    """Equal weights: a running sum in bfloat16 stops at 2048, long before the values change."""
+    v = rng.uniform(0.9, 1.1, (3000, E))
+    v[1500:] += 2
+    return {
+        "q": cast(np.zeros((2, 4)), "bfloat16"),
+        "k": cast(rng.normal(0, 1, (3000, 4)), "bfloat16"),
+        "v": cast(v, "bfloat16"),
+        "block_size": 8,
+    }
+
+
 def _both_signs(rng: Rng) -> Inputs:
     """One query whose scores are far above zero, and one whose scores are far below."""
     k = rng.normal(0, 1, (5, 4))
@@ -234,7 +246,16 @@ EXERCISE = Exercise(
             "stable",
             "any number of keys and of blocks",
             truth.flash_attention,
-            (*long_rows(), Case("float16_375_blocks", _many_blocks, "3000 keys in blocks of 8")),
+            (
+                *long_rows(),
+                Case("float16_375_blocks", _many_blocks, "3000 keys in blocks of 8"),
+                Case(
+                    "bfloat16_375_blocks",
+                    _many_blocks_in_bfloat16,
+                    "3000 keys in blocks of 8",
+                    tracks=("torch",),
+                ),
+            ),
         ),
         Check(
             "never_holds_the_score_matrix",

@@ -181,6 +181,21 @@ MISTAKES = (
         "block_size = max(1, block_size)\n    if False:",
     ),
     Mistake(
+        "bfloat16_state",
+        "kept the running sum and mixture in bfloat16, where 256 + 1 is 256",
+        "out = out * shrink + weights @ _widened(v[..., start:stop, :])",
+        "out = out * shrink + weights @ _widened(v[..., start:stop, :])\n"
+        "        if q.dtype == torch.bfloat16:\n"
+        "            total, out = total.bfloat16().float(), out.bfloat16().float()",
+        track="torch",
+    ),
+    Mistake(
+        "keys_left_to_matmul",
+        "left the check of the widths to matmul, whose message does not say which argument",
+        "_check_same_width(q, k)",
+        "",
+    ),
+    Mistake(
         "result_detached",
         "detached the result from autograd",
         "return out.to(_as_float(q).dtype)",

@@ -119,6 +119,24 @@ MISTAKES = (
         "    heads = e @ v / np.maximum(e.sum(axis=-1, keepdims=True), 1e-300)",
     ),
     Mistake(
+        "maximum_before_the_mask",
+        "took the maximum before masking: keys far below a masked one underflow to 0",
+        "heads = scaled_dot_product_attention(q, k, v, mask)",
+        "s = q @ _transposed(k) / math.sqrt(width)\n"
+        "    e = np.exp((s - s.max(axis=-1, keepdims=True)).astype(q.dtype))\n"
+        "    if mask is not None:\n"
+        "        e = e * mask\n"
+        "    total = e.sum(axis=-1, keepdims=True)\n"
+        "    heads = e @ v / np.where(total == 0, 1, total).astype(q.dtype)",
+    ),
+    Mistake(
+        "all_weights_transposed",
+        "wrote every product as x @ w.T, as torch.nn.Linear holds its weights; here it is x @ w",
+        "(tokens @ _widened(w))",
+        "(tokens @ _widened(w).T)",
+        also=(("(merged @ _widened(w_o))", "(merged @ _widened(w_o).T)"),),
+    ),
+    Mistake(
         "tiny_tokens_rounded_away",
         "added an epsilon to the tokens",
         "tokens = _widened(x)",

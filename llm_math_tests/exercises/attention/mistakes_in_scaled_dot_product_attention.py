@@ -134,6 +134,19 @@ MISTAKES = (
         "mask = None if mask is None else mask != 0",
     ),
     Mistake(
+        "widths_left_to_matmul",
+        "left the check of the widths to matmul, whose message does not say which argument",
+        "_check_same_width(q, k)",
+        "",
+    ),
+    Mistake(
+        "mask_shape_left_to_numpy",
+        "checked the mask's dtype and left its shape to NumPy, whose message is about another",
+        "_check_mask(mask, (*q.shape[:-1], k.shape[-2]))",
+        "if mask is not None and mask.dtype != bool:\n"
+        "        raise ValueError(f'mask must be boolean, got mask of dtype {mask.dtype}')",
+    ),
+    Mistake(
         "result_detached",
         "detached the result from autograd",
         "return out.to(_as_float(q).dtype)",

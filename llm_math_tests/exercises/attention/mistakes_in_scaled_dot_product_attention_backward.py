@@ -93,6 +93,17 @@ MISTAKES = (
         "    total[total == 0] = 1",
     ),
     Mistake(
+        "maximum_before_the_mask",
+        "took the maximum before masking: keys far below a masked one underflow to 0",
+        "weights, total = _exponentials(queries @ _transposed(keys), mask)",
+        "scores = queries @ _transposed(keys)\n"
+        "    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))\n"
+        "    if mask is not None:\n"
+        "        weights = weights * mask\n"
+        "    total = weights.sum(axis=-1, keepdims=True)\n"
+        "    total[total == 0] = 1",
+    ),
+    Mistake(
         "epsilon_in_the_weights",
         "added an epsilon to the sum, so that the weights do not sum to 1",
         "weights, total = _exponentials(queries @ _transposed(keys), mask)",
@@ -135,6 +146,20 @@ MISTAKES = (
         "let a gradient of another shape through, where it may be broadcast",
         "if grad_output.shape != (*q.shape[:-1], v.shape[-1]):",
         "if False:",
+    ),
+    Mistake(
+        "shapes_left_to_numpy",
+        "left the checks of shapes to NumPy, whose messages do not say which argument it is",
+        "_check_same_width(q, k)",
+        "",
+        also=(("_check_same_length(k, v)", ""), ("_check_mask(mask, (*q.shape[:-1], k.shape[-2]))", "")),
+    ),
+    Mistake(
+        "graph_cut",
+        "detached the results from autograd",
+        "return tuple(x.to(dtype) for x in (dq, dk, dv))",
+        "return tuple(x.detach().to(dtype) for x in (dq, dk, dv))",
+        track="torch",
     ),
     Mistake(
         "result_detached",

@@ -47,6 +47,14 @@ def _tokens(
     return Case(name, make, f"{heads} heads of width {d // heads}, numbers up to {size:g}")
 
 
+def _hidden_tokens_are_largest(rng: Rng) -> Inputs:
+    """Tokens that everybody would look at, were they not padding."""
+    inputs = projected_and_padded(rng, "float64", (2,))
+    kept = inputs["mask"].swapaxes(-1, -2)
+    x = np.where(kept, rng.uniform(0.5, 1.5, (2, N, 4)), 2e3)
+    return {**inputs, "x": x, "w_q": np.eye(4), "w_k": np.eye(4)}
+
+
 def _one_head(answer: Answer, inputs: Inputs) -> None:
     """With one head and weights of 1, this is plain attention of x with itself."""
     x = inputs["x"]
@@ -173,6 +181,7 @@ EXERCISE = Exercise(
                 _tokens(4, 8, 2, "float32", 1e4, exact=True),
                 _tokens(4, 8, 2, "float32", 32.0, exact=True),
                 _tokens(4, 8, 2, "float16", 512.0, exact=True),
+                Case("highest_scores_masked", _hidden_tokens_are_largest, "masked scores far up"),
             ),
         ),
         values(

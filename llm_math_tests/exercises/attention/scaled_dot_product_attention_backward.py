@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import Value, cast, plain, spelled
 from llm_math_tests.checks.compare import expect_close
-from llm_math_tests.checks.promises import contract, expect_truth, gradient_matches, values
+from llm_math_tests.checks.promises import (
+    contract,
+    expect_truth,
+    gradient_flows,
+    gradient_matches,
+    values,
+)
 from llm_math_tests.checks.situations import Rng, ordinary
 from llm_math_tests.checks.truth import Truth
 from llm_math_tests.checks.wrong import Wrong
@@ -18,6 +26,7 @@ from llm_math_tests.exercises.attention.mistakes_in_scaled_dot_product_attention
 )
 from llm_math_tests.exercises.attention.situations import (
     CUBE,
+    HIGHEST_MASKED,
     M,
     N,
     attending,
@@ -85,6 +94,22 @@ def _masked_keys_get_zeros(answer: Answer, inputs: Inputs) -> None:
     expect_truth(answer, got, truth.scaled_dot_product_attention_backward(**inputs), "float64")
 
 
+_flows_again = replace(
+    gradient_flows(
+        truth.scaled_dot_product_attention_backward,
+        (
+            Case("float64", lambda rng: _arriving(rng, "float64", (2,))),
+            Case("padding_mask", lambda rng: _masked(rng, "float64", (2,)), "a padding mask"),
+        ),
+        through=["grad_output", "q", "k", "v"],
+        points=1,
+    ),
+    name="gradient_flows_again",
+    level="contract",
+    promise="the gradients themselves are connected to autograd",
+)
+
+
 EXERCISE = Exercise(
     name="scaled_dot_product_attention_backward",
     topic="attention",
@@ -146,7 +171,9 @@ EXERCISE = Exercise(
             "large scores do not overflow",
             truth.scaled_dot_product_attention_backward,
             # float16 itself could not hold gradients of numbers as large as 6e4.
-            upstream(tuple(case for case in large() if case.name != "float16"), 1e-3),
+            upstream(
+                (*(case for case in large() if case.name != "float16"), HIGHEST_MASKED), 1e-3
+            ),
             names=NAMES,
         ),
         values(
@@ -165,6 +192,7 @@ EXERCISE = Exercise(
             upstream(long_rows()),
             names=NAMES,
         ),
+        _flows_again,
         *contract(
             _masked,
             truth.scaled_dot_product_attention_backward,

@@ -203,6 +203,18 @@ def large() -> tuple[Case, ...]:
     )
 
 
+def _hidden_scores_are_highest(rng: Rng) -> Inputs:
+    """Keys that would win by far, were they not masked."""
+    inputs = padded(rng, "float32", (2,))
+    hidden = ~inputs["mask"].swapaxes(-1, -2)
+    q = np.abs(inputs["q"]) + 1
+    return {**inputs, "q": q, "k": np.where(hidden, np.float32(2e3), -np.abs(inputs["k"]))}
+
+
+HIGHEST_MASKED = Case("highest_scores_masked", _hidden_scores_are_highest, "masked scores far up")
+"""Where the maximum is taken before masking, every kept weight underflows."""
+
+
 def tiny() -> tuple[Case, ...]:
     """Numbers next to nothing: in the scores they vanish, in the values they must not."""
 

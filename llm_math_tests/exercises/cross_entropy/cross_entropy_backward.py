@@ -20,7 +20,7 @@ from llm_math_tests.exercises.cross_entropy.promises import (
 )
 from llm_math_tests.exercises.cross_entropy.situations import (
     LARGE,
-    LONG_ROWS,
+    LONG_GRADIENTS,
     MARKED,
     NONE_KEPT,
     POISONED,
@@ -125,7 +125,7 @@ EXERCISE = Exercise(
             "stable",
             "any number of classes, one included",
             truth.cross_entropy_backward,
-            LONG_ROWS,
+            LONG_GRADIENTS,
         ),
         gradient_flows_again(truth.cross_entropy_backward),
         *contract(tokens, truth.cross_entropy_backward, refusals=bad_targets()),

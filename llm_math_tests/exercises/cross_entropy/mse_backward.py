@@ -17,7 +17,7 @@ from llm_math_tests.exercises.cross_entropy.promises import (
 )
 from llm_math_tests.exercises.cross_entropy.situations import (
     LARGE,
-    LONG_ROWS,
+    LONG_GRADIENTS,
     NO_TOKEN,
     SEQUENCES,
     SURE_AND_RIGHT,
@@ -94,7 +94,7 @@ EXERCISE = Exercise(
             "stable",
             "any number of classes, one included",
             truth.mse_backward,
-            LONG_ROWS,
+            LONG_GRADIENTS,
         ),
         values(
             "handles_an_empty_batch",

@@ -174,6 +174,22 @@ LONG_ROWS = (
     case("a_single_class", "one class", lambda rng: rng.normal(0, 2, (3, 1))),
 )
 
+LONG_GRADIENTS = (
+    case(
+        "float32_2500", "2500 classes", lambda rng: cast(rng.normal(0, 1, (2, 2500)), "float32")
+    ),
+    case(
+        "float16_2500", "2500 classes", lambda rng: cast(rng.normal(0, 0.1, (2, 2500)), "float16")
+    ),
+    case(
+        "float16_one_likely_class",
+        "one likely class and 2500 unlikely ones",
+        lambda rng: cast(np.r_[8.5, rng.normal(0, 0.1, 2500)][None], "float16"),
+    ),
+    LONG_ROWS[-1],
+)
+"""No more classes than this: an answer that builds the Jacobian is right too."""
+
 MANY_TOKENS = (
     case(
         "float32_30000", "30000 tokens", lambda rng: cast(rng.normal(0, 3, (30_000, 3)), "float32")

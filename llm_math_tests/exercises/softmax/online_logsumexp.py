@@ -13,6 +13,7 @@ from llm_math_tests.checks.truth import Truth
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Refusal
 from llm_math_tests.exercises.softmax.sequences import (
+    beyond_bfloat16,
     beyond_float16,
     far,
     infinities,
@@ -148,6 +149,7 @@ EXERCISE = Exercise(
             (
                 Case("float32_100_blocks", many, "100 blocks"),
                 Case("float16_70000", beyond_float16, "10 blocks of 7000"),
+                Case("bfloat16_1000_blocks", beyond_bfloat16, "1000 blocks", tracks=("torch",)),
             ),
         ),
         *contract(
@@ -309,6 +311,15 @@ EXERCISE = Exercise(
             "total = added if total is None else total * (top - safe).exp() + added",
             "total = torch.zeros(added.shape, dtype=added.dtype) + added if total is None "
             "else total * (top - safe).exp() + added",
+            track="torch",
+        ),
+        Mistake(
+            "bfloat16_sum",
+            "kept the running sum in bfloat16, where 256 + 1 is 256",
+            "total = added if total is None else total * (top - safe).exp() + added",
+            "total = added if total is None else total * (top - safe).exp() + added\n"
+            "        if block.dtype == torch.bfloat16:\n"
+            "            total = total.bfloat16().float()",
             track="torch",
         ),
         Mistake(

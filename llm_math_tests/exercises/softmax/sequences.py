@@ -75,6 +75,11 @@ def beyond_float16(rng: Rng) -> Inputs:
     return blocks_of(*(cast(rng.uniform(-0.01, 0, (1, 7000)), "float16") for _ in range(10)))
 
 
+def beyond_bfloat16(rng: Rng) -> Inputs:
+    """More blocks than bfloat16 can count: 256 and 1 are 256 again."""
+    return blocks_of(*(cast(rng.uniform(-0.01, 0, (1, 1)), "bfloat16") for _ in range(1000)))
+
+
 def long_then_short(rng: Rng) -> Inputs:
     """Blocks of very unequal width."""
     return blocks_of(rng.normal(0, 2, (3, 40)), rng.normal(0, 2, (3, 1)))

@@ -156,7 +156,7 @@ def along(axis: int, like: str = "logits") -> Case:
     )
 
 
-AXES = (along(0), along(1), along(-2))
+AXES = (along(0), along(1), along(-2), along(-3))
 
 
 def both_along(axis: int) -> Case:
