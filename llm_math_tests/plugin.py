@@ -374,9 +374,9 @@ class _Gatherer:
                 session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def _runs_no_checks(self) -> bool:
-        """Whether the run is only to list tests, or only to time them."""
+        """Whether the run may be only to list tests, or only to time them."""
         option = self._config.option
-        return option.collectonly or bool(getattr(option, "benchmark_only", False))
+        return bool(option.collectonly or option.llm_math_benchmark)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the board."""

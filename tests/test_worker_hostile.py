@@ -49,6 +49,7 @@ def serving():
 
 
 def send(header, blobs=()):
+    header = {"token": serving()._token, **header}
     write_frame(serving()._replies, header, list(blobs))
 
 
@@ -154,7 +155,8 @@ class TestReplies:
     @pytest.mark.parametrize(
         "body",
         ["forge(seconds=1e999)", "forge(line=float('inf'))", "forge(facts=3)", "send({})",
-         "send({'need': 'blocks', 'id': -1, 'args': None})",
+         "send({'need': 'blocks', 'id': -1, 'args': None})", "forge(token='no request')",
+         "forge(token=['x'])",
          "send({'need': 'blocks', 'id': 0, 'args': {'@': 'tuple', 'items': []}})"],
     )  # fmt: skip
     def test_through_the_door_it_is_refused_too(self, worker, body):
@@ -236,7 +238,8 @@ class TestHanging:
     ASK = "{'need': 'blocks', 'id': 0, 'args': {'@': 'tuple', 'items': []}}"
 
     def test_an_answer_that_does_not_read(self, worker):
-        body = f"send({self.ASK})\ntime.sleep(60)"
+        body = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])\n" * posix_here()
+        body += f"send({self.ASK})\ntime.sleep(60)"
         started = time.monotonic()
         reply = call(worker, body, Blocks((np.ones(1 << 18),)), seconds=0.5)
         assert reply.ended == "timeout"
@@ -268,6 +271,12 @@ class TestHanging:
 
     def test_what_is_said_out_of_turn_answers_no_later_call(self, worker):
         assert call(worker, "forge()\nforge(value=7)").ended == "returned"
+        assert_still_serves(worker)
+
+    def test_an_interrupted_answer_leaves_nothing_behind(self, worker):
+        body = "for block in more[0]: time.sleep(60)"
+        reply = call(worker, body, np.ones(1), Blocks((np.ones(1 << 18),) * 9), seconds=0.3)
+        assert reply.ended == "timeout"
         assert_still_serves(worker)
 
     @posix
@@ -328,10 +337,11 @@ def lives(pid: int) -> bool:
     return True
 
 
+ARRAY = {"@": "array", "dtype": "float64", "shape": [1], "blob": 0}
+
+
 class TestSizes:
     """A small message cannot become a large value."""
-
-    ARRAY = {"@": "array", "dtype": "float64", "shape": [1], "blob": 0}
 
     @pytest.mark.parametrize(
         "tree",
@@ -355,10 +365,10 @@ class TestSizes:
     def test_all_arrays_of_a_message_count_together(self, monkeypatch):
         monkeypatch.setattr("llm_math_tests.answers.wire.MAX_DECODED", 20)
         decoder = Decoder([b"12345678"] * 3)
-        decoder.value(self.ARRAY)
-        decoder.value({**self.ARRAY, "blob": 1})
+        decoder.value(ARRAY)
+        decoder.value({**ARRAY, "blob": 1})
         with pytest.raises(BadFrame, match="more bytes"):
-            decoder.value({**self.ARRAY, "blob": 2})
+            decoder.value({**ARRAY, "blob": 2})
 
     def test_texts_and_numbers_are_cut(self):
         assert len(Decoder([]).value("x" * 10**6)) == 10_000

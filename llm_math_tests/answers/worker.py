@@ -132,6 +132,9 @@ class Worker:
             printed=process.printed(),
             proved_by=ran_on,
         )
+        if reply.ended == "timeout" and encoder.live:
+            # It may have been interrupted in the middle of a message.
+            process.kill()
         return self._played(reply) if ran_on == "fake" and reply.ended == "refused" else reply
 
     def _ran_on(self, track: str, request: Request) -> str:

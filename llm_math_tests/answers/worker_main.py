@@ -32,6 +32,8 @@ class Serving:
         self._replies = replies
         self._inputs = inputs
         self._modules: dict[Where, LoadedModule] = {}
+        self._token = ""
+        """The request under way: what is written for another one is told from it."""
 
     def run(self) -> None:
         """Serve until the other side is gone."""
@@ -41,7 +43,9 @@ class Serving:
             except EOFError:
                 return
             encoder = Encoder()
-            write_frame(self._replies, self._serve(header, blobs, encoder), encoder.blobs)
+            self._token = header["token"]
+            reply = self._serve(header, blobs, encoder)
+            write_frame(self._replies, {**reply, "token": self._token}, encoder.blobs)
 
     def _serve(
         self, header: dict[str, Any], blobs: list[bytes], encoder: Encoder
@@ -87,7 +91,8 @@ class Serving:
         def ask(*args: Value) -> Value:
             encoder = Encoder()
             tree = encoder.tree(tuple(args))
-            write_frame(self._replies, {"need": kind, "id": number, "args": tree}, encoder.blobs)
+            need = {"need": kind, "id": number, "args": tree, "token": self._token}
+            write_frame(self._replies, need, encoder.blobs)
             header, blobs = read_frame(self._requests)
             if "error" in header:
                 raise _named_exception(header["error"])(header["text"])
@@ -111,13 +116,9 @@ def _accelerators() -> dict[str, Any]:
 def _named_exception(name: str) -> type[Exception]:
     """The builtin exception of that name, for an error of a function on the other side."""
     kind = getattr(builtins, name, None)
-    if (
-        isinstance(kind, type)
-        and issubclass(kind, Exception)
-        and not issubclass(kind, UnicodeError)
-    ):
-        return kind
-    return RuntimeError
+    if not (isinstance(kind, type) and issubclass(kind, Exception)):
+        return RuntimeError
+    return RuntimeError if issubclass(kind, UnicodeError) else kind
 
 
 def reply_tree(reply: Reply, encoder: Encoder) -> dict[str, Any]:

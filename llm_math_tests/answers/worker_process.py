@@ -7,6 +7,7 @@ deadline, believes a size, or leaves a process behind that can be found.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -75,6 +76,7 @@ class Process:
         self.inputs = SharedInputs()
         self.loaded: set[Where] = set()
         self._name = ""
+        self._past: set[str] = set()
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", _BOOT, str(_PACKAGE), str(self.inputs.folder)],
             stdin=subprocess.PIPE,
@@ -129,17 +131,25 @@ class Process:
         """Send a request and serve what the answer needs until its reply comes."""
         self._channel.deadline = time.monotonic() + seconds + _GRACE
         needs = needed = 0
+        token = secrets.token_hex(8)
         try:
-            write_frame(self._channel, header, blobs)
+            write_frame(self._channel, {**header, "token": token}, blobs)
             while True:
                 frame = read_frame(self._channel)
-                if "need" not in frame[0]:
+                said = frame[0].get("token")
+                late = type(said) is str and said in self._past
+                if said != token and not late:
+                    raise BadFrame("a message of no request of ours")
+                if "need" not in frame[0] and not late:
+                    self._past.add(token)
                     return frame
                 needs += 1
                 needed += sum(map(len, frame[1]))
                 if needs > MOST_NEEDS or needed > MOST_NEEDED_BYTES:
                     raise BadFrame("more requests for inputs than any answer needs")
-                write_frame(self._channel, *_provided(frame[0], frame[1], live))
+                # What an earlier call left behind answers nothing now.
+                if not late:
+                    write_frame(self._channel, *_provided(frame[0], frame[1], live))
         except Late:
             printed = self.printed()
             self.kill()

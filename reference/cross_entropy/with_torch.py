@@ -62,9 +62,10 @@ def cross_entropy(logits, targets, ignore_index=-100):
         The mean loss, a 0-d tensor in the dtype of logits (float16 and bfloat16
         are summed in float32; integers and booleans give the default dtype) and
         on their device. A target whose logit is -inf gives +inf; a kept row of
-        all -inf gives NaN. What stands in the rows left out, NaN or inf,
-        changes nothing, and its gradient is 0. If no token is kept, or there is none, the mean is NaN,
-        as in torch.nn.functional.cross_entropy.
+        all -inf gives NaN. What stands in the rows left out, NaN or inf, does
+        not change the loss (autograd may give NaN in such a row, as in torch's
+        own). If no token is kept, or there is none, the mean is NaN, as in
+        torch.nn.functional.cross_entropy.
 
     Raises:
         ValueError: targets are not integers, or do not have the shape of logits
@@ -93,10 +94,8 @@ def cross_entropy(logits, targets, ignore_index=-100):
     scores = _widened(_as_float(logits))
     top = scores.detach().amax(dim=-1, keepdim=True)
     picked = scores.gather(-1, chosen[..., None]) - top
-    # Zeros in the rows left out: the derivative of exp(nan) is nan, and 0 * nan is too.
-    shifted = (scores - top).masked_fill_(~kept[..., None], 0)
     # exp_ may overwrite the difference: autograd needs only what exp gives.
-    losses = shifted.exp_().sum(dim=-1).log() - picked[..., 0]
+    losses = (scores - top).exp_().sum(dim=-1).log() - picked[..., 0]
     mean = losses.masked_fill(~kept, 0).sum() / kept.sum()
     return mean.to(_as_float(logits).dtype)
 

@@ -36,9 +36,10 @@ def cross_entropy(logits, targets, ignore_index=-100):
         The mean loss, a 0-d tensor in the dtype of logits (float16 and bfloat16
         are summed in float32; integers and booleans give the default dtype) and
         on their device. A target whose logit is -inf gives +inf; a kept row of
-        all -inf gives NaN. What stands in the rows left out, NaN or inf,
-        changes nothing, and its gradient is 0. If no token is kept, or there is none, the mean is NaN,
-        as in torch.nn.functional.cross_entropy.
+        all -inf gives NaN. What stands in the rows left out, NaN or inf, does
+        not change the loss (autograd may give NaN in such a row, as in torch's
+        own). If no token is kept, or there is none, the mean is NaN, as in
+        torch.nn.functional.cross_entropy.
 
     Raises:
         ValueError: targets are not integers, or do not have the shape of logits

@@ -205,8 +205,8 @@ def online_logsumexp(blocks):
     and at the end log s + m. This is the idea that lets attention run without
     its score matrix.
 
-    Build it from differentiable torch operations too (nothing tests here that
-    autograd can go back to the blocks).
+    From differentiable torch operations autograd can go back to the blocks too;
+    that is not checked here.
 
     Args:
         blocks: An iterator of tensors (..., b_i), b_i at least 1, all of one

@@ -154,6 +154,20 @@ EXERCISE = Exercise(
             "losses = 1 - np.exp(picked) / shifted.sum(axis=-1)",
         ),
         Mistake(
+            "softmax_taken_twice",
+            "took the softmax first; the cross-entropy takes it itself, so it ran twice",
+            "scores = _widened(_as_float(logits))",
+            "scores = _widened(_as_float(logits))\n"
+            "    scores = np.exp(scores - scores.max(axis=-1, keepdims=True))\n"
+            "    scores /= scores.sum(axis=-1, keepdims=True)",
+        ),
+        Mistake(
+            "negative_probability",
+            "averaged -p, not -log p: nll_loss takes log-probabilities",
+            FORWARD_LOSS,
+            "losses = -np.exp(picked) / shifted.sum(axis=-1)",
+        ),
+        Mistake(
             "one_hot_times_logarithm",
             "multiplied by a one-hot target: 0 * -inf is NaN, not 0",
             "picked = np.take_along_axis(shifted, chosen[..., None], axis=-1)[..., 0]",

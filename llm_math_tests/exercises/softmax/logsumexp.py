@@ -30,7 +30,7 @@ from llm_math_tests.exercises.softmax.situations import (
 )
 from llm_math_tests.truths import softmax as truth
 
-AXES = (along(0, "x"), along(1, "x"), along(-2, "x"))
+AXES = tuple(along(axis, "x") for axis in (0, 1, -2, -3))
 
 
 def _between_the_bounds(answer: Answer, inputs: Inputs) -> None:

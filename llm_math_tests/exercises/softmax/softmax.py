@@ -194,12 +194,36 @@ EXERCISE = Exercise(
             "if False:",
         ),
         Mistake(
-            "temperature_after_the_exponential",
-            "divided by the temperature after the exponential, where it cancels or distorts",
+            "temperature_after_normalizing",
+            "divided the probabilities by the temperature; it divides the scores",
+            "out /= out.sum(axis=axis, keepdims=True)",
+            "out /= out.sum(axis=axis, keepdims=True) * out.dtype.type(temperature)",
+            also=(("if temperature != 1.0:", "if False:"),),
+        ),
+        Mistake(
+            "mean_subtracted",
+            "subtracted the mean of the scores: only the maximum keeps exp from overflowing",
+            "scores.max(axis=axis, keepdims=True)",
+            "scores.mean(axis=axis, keepdims=True)",
+        ),
+        Mistake(
+            "power_of_two",
+            "raised 2 to the scores; softmax raises e",
             "np.exp(out, out=out)",
-            "out *= scores.dtype.type(temperature)\n"
-            "    np.exp(out, out=out)\n"
-            "    out **= scores.dtype.type(1 / temperature) * scores.dtype.type(1 / temperature)",
+            "np.exp2(out, out=out)",
+        ),
+        Mistake(
+            "logarithm_returned",
+            "returned the logarithm of the probabilities, which is log_softmax",
+            "out /= out.sum(axis=axis, keepdims=True)",
+            "out = np.log(out / out.sum(axis=axis, keepdims=True))",
+        ),
+        Mistake(
+            "along_the_first_axis",
+            "summed over the first axis where none was named: the default is the last",
+            "out = scores - scores.max(axis=axis, keepdims=True)",
+            "axis = 0 if axis == -1 else axis\n"
+            "        out = scores - scores.max(axis=axis, keepdims=True)",
         ),
         Mistake(
             "epsilon_in_the_sum",
@@ -231,6 +255,12 @@ EXERCISE = Exercise(
             "returned float64 whatever came in",
             "return out.astype(_as_float(logits).dtype, copy=False)",
             "return out.astype(np.float64)",
+        ),
+        Mistake(
+            "always_float32",
+            "returned float32 whatever came in",
+            "return out.astype(_as_float(logits).dtype, copy=False)",
+            "return out.astype(np.float32)",
         ),
         Mistake(
             "input_overwritten",

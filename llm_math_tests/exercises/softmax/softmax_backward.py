@@ -36,7 +36,7 @@ from llm_math_tests.exercises.softmax.situations import (
 )
 from llm_math_tests.truths import softmax as truth
 
-AXES = (both_along(0), both_along(1), both_along(-2))
+AXES = tuple(both_along(axis) for axis in (0, 1, -2, -3))
 
 
 def _forward_at(inputs: Inputs) -> tuple[Inputs, Value]:
