@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from llm_math_tests.answers.door import AnswerRoom, Ended, Parameter, Reply, Request, Where
-from llm_math_tests.answers.source import source_of
+from llm_math_tests.answers.source import source_of, unreadable
 from llm_math_tests.answers.values import Value, dtype_name, is_array, spelled
 from llm_math_tests.checks.wrong import AnswerEnded
 
@@ -140,6 +140,9 @@ class Answer:
         """Why nothing can be asked of this answer, or None."""
         name = self.exercise.name
         source = source_of(self.where)
+        strange = unreadable(self.where.path) if self.where.text is None else None
+        if strange is not None:
+            return Problem("error", f"{self.where.shown} {strange}", "refused")
         if not source.exists:
             return Problem("not_started", f"there is no file {self.where.shown}", "refused")
         if source.functions is not None:

@@ -19,7 +19,6 @@ from llm_math_tests.derive.syntax import (
 )
 from llm_math_tests.derive.tokens import header_end, tokens_of
 
-
 COMMON = """\
 Asked of every function: inputs are left as they are and may have any memory
 layout; results stay on their device and have their floating dtype; a

@@ -17,7 +17,6 @@ from typing import Any, Literal, Protocol
 from llm_math_tests.answers.door import Fact
 from llm_math_tests.answers.values import Value
 
-
 ProvedBy = Literal["cpu", "stand-in", "fake", "device"]
 """On what an outcome was obtained; a stand-in or a fake never counts as a GPU result."""
 

@@ -186,6 +186,12 @@ MISTAKES = (
         "    if False:",
     ),
     Mistake(
+        "mask_not_checked",
+        "left the check of the mask to attention, which sees the axis of the heads in it",
+        "_check_mask(mask, (*x.shape[:-1], n))",
+        "",
+    ),
+    Mistake(
         "result_detached",
         "detached the result from autograd",
         "return (merged @ _widened(w_o)).to(dtype)",

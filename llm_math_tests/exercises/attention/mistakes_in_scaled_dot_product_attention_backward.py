@@ -152,7 +152,10 @@ MISTAKES = (
         "left the checks of shapes to NumPy, whose messages do not say which argument it is",
         "_check_same_width(q, k)",
         "",
-        also=(("_check_same_length(k, v)", ""), ("_check_mask(mask, (*q.shape[:-1], k.shape[-2]))", "")),
+        also=(
+            ("_check_same_length(k, v)", ""),
+            ("_check_mask(mask, (*q.shape[:-1], k.shape[-2]))", ""),
+        ),
     ),
     Mistake(
         "graph_cut",

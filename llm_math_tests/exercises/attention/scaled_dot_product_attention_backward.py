@@ -171,9 +171,7 @@ EXERCISE = Exercise(
             "large scores do not overflow",
             truth.scaled_dot_product_attention_backward,
             # float16 itself could not hold gradients of numbers as large as 6e4.
-            upstream(
-                (*(case for case in large() if case.name != "float16"), HIGHEST_MASKED), 1e-3
-            ),
+            upstream((*(case for case in large() if case.name != "float16"), HIGHEST_MASKED), 1e-3),
             names=NAMES,
         ),
         values(

@@ -175,9 +175,7 @@ LONG_ROWS = (
 )
 
 LONG_GRADIENTS = (
-    case(
-        "float32_2500", "2500 classes", lambda rng: cast(rng.normal(0, 1, (2, 2500)), "float32")
-    ),
+    case("float32_2500", "2500 classes", lambda rng: cast(rng.normal(0, 1, (2, 2500)), "float32")),
     case(
         "float16_2500", "2500 classes", lambda rng: cast(rng.normal(0, 0.1, (2, 2500)), "float16")
     ),

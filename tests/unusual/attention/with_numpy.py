@@ -68,7 +68,7 @@ def attention_scores__float64_throughout(q, k):
 
 
 def causal_mask__positions_compared(n):
-    if int(n) != n or n < 0:
+    if not math.isfinite(n) or int(n) != n or n < 0:
         raise ValueError(f"n must not be negative or broken, got {n}")
     return np.arange(n)[None, :] <= np.arange(n)[:, None]
 

@@ -99,11 +99,13 @@ def scaled_dot_product_attention_backward__autograd(grad_output, q, k, v, mask=N
     if grad_output.shape != q.shape[:-1] + v.shape[-1:]:
         raise ValueError(f"grad_output does not fit: {grad_output.shape}")
     keep = _mask(mask, (*q.shape[:-1], k.shape[-2]))
+    again = any(x.requires_grad for x in (grad_output, q, k, v))
     with torch.enable_grad():
-        leaves = [_wide(x).detach().requires_grad_() for x in (q, k, v)]
+        wide = [_wide(x) for x in (q, k, v)]
+        leaves = [x if x.requires_grad else x.detach().requires_grad_() for x in wide]
         scores = leaves[0] @ leaves[1].mT / math.sqrt(q.shape[-1])
         out = _softmax(scores, keep) @ leaves[2]
-        grads = torch.autograd.grad(out, leaves, _wide(grad_output))
+        grads = torch.autograd.grad(out, leaves, _wide(grad_output), create_graph=again)
     return tuple(x.to(_dtype(q)) for x in grads)
 
 
