@@ -63,9 +63,7 @@ def load(where: Where, track: Track, seconds: float) -> LoadedModule:
     started = time.perf_counter()
     limit = TimeLimit(seconds)
     try:
-        # As Python reads a file: a byte-order mark, a declared encoding and CRLF are fine.
-        text = where.text
-        source = decode_source(path.read_bytes()) if text is None else text
+        source = _decoded(path.read_bytes()) if where.text is None else where.text
         # A debugger and a traceback look the source up by its file's name.
         linecache.cache[str(path)] = (
             len(source), None, source.splitlines(keepends=True), str(path),
@@ -83,6 +81,15 @@ def load(where: Where, track: Track, seconds: float) -> LoadedModule:
         took = time.perf_counter() - started
         return LoadedModule(None, reply_of_exception(error, str(path), took, seconds, "loading"))
     return LoadedModule(module, None)
+
+
+def _decoded(raw: bytes) -> str:
+    """As Python reads a file: a byte-order mark, a declared encoding and CRLF are fine."""
+    try:
+        return decode_source(raw)
+    except SyntaxError:
+        raw.decode("utf-8")  # if this fails, it says where
+        raise
 
 
 def _package(root: Path, topic: str) -> str:
