@@ -20,7 +20,16 @@ from llm_math_tests.answers.door import Fact, Reply, Request
 from llm_math_tests.answers.errstate import usual_errstate
 from llm_math_tests.answers.raised import reply_of_exception
 from llm_math_tests.answers.time_limit import TimeLimit
-from llm_math_tests.answers.values import Bfloat16, Blocks, Given, Odd, Value, is_array, replica
+from llm_math_tests.answers.values import (
+    Bfloat16,
+    Blocks,
+    Given,
+    Odd,
+    Value,
+    is_array,
+    replica,
+    same_bits,
+)
 from llm_math_tests.tracks import Track
 
 
@@ -186,17 +195,9 @@ class _Table:
 
     def _differs(self, before: Value, handed: Any) -> bool:
         if isinstance(before, np.ndarray) and type(handed) is np.ndarray:
-            return not _same_bits(before, handed)
+            return not same_bits(before, handed)
         taken = self._track.take(handed)
         return taken is None or _bytes(taken[0]) != _bytes(before)
-
-
-def _same_bits(first: np.ndarray, second: np.ndarray) -> bool:
-    """Whether two arrays are the same, without a copy of either (NaN equals NaN)."""
-    if first.dtype != second.dtype:
-        return False
-    bits = f"u{first.itemsize}"
-    return np.array_equal(first.view(bits), second.view(bits))
 
 
 def _bytes(value: Value) -> bytes:

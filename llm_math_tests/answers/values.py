@@ -152,8 +152,11 @@ def span(array: np.ndarray) -> int:
 
 
 def same_bits(first: np.ndarray, second: np.ndarray) -> bool:
-    """Whether two arrays of one shape and dtype hold the same bytes (NaN equals NaN)."""
-    return first.tobytes() == second.tobytes()
+    """Whether two arrays are the same, without a copy of either (NaN equals NaN)."""
+    if first.dtype != second.dtype:
+        return False
+    bits = f"u{first.itemsize}"
+    return np.array_equal(first.view(bits), second.view(bits))
 
 
 def arrays_in(value: Value) -> Iterator[Value]:
