@@ -50,6 +50,12 @@ class Check:
     cases: tuple[Case, ...]
     points: int = 1
     tracks: tuple[str, ...] = TRACKS
+    truth: Callable[..., Any] | None = None
+    """The truth that the check compares values with, where that is all it does."""
+    broken_by: tuple[Mistake, ...] = ()
+    """Mistakes that break this promise whatever the exercise: its entry need not repeat them."""
+    needs: tuple[str, ...] = ()
+    """Other exercises whose answers, by the same person, the promise relates this one to."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +65,15 @@ class Mistake:
     name: str
     sentence: str
     """What the student did, continuing "you": ``divided by d, not by its root``."""
-    instead_of: str
-    they_write: str
+    instead_of: str = ""
+    they_write: str = ""
     also: tuple[tuple[str, str], ...] = ()
     """Further edits that belong to the same mistake."""
     track: str = "numpy"
     """The reference that the edit is of."""
+    edit: Callable[[str, str], str] | None = None
+    """Instead of words to replace: makes the wrong text of the file's text and the
+    function's name."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,11 @@ class Bench:
     """Floating-point operations of the formula."""
     yardsticks: Mapping[str, Yardstick] = field(default_factory=dict)
     """The library's own function in each track that has one."""
+    """Where a fused kernel does more than the library's array functions can, see
+    ``compositions``."""
+    compositions: Mapping[str, Yardstick] = field(default_factory=dict)
+    """The best that can be put together from the library's own array functions, keeping the
+    contract: what our reference is held to, with the fused function as a yardstick."""
     dtypes: tuple[str, ...] = ("float32",)
 
 
@@ -132,6 +146,8 @@ class Exercise:
     """A maker of arrays: takes an optional ``device=None`` in torch and cupy."""
     fewer: str = ""
     """Why the entry has fewer mistakes or unusual answers than the others."""
+    not_broken_by: tuple[str, ...] = ()
+    """Names of mistakes that its checks bring and that cannot show in this exercise."""
 
     @property
     def points(self) -> int:
@@ -145,6 +161,16 @@ class Exercise:
     def checks_in(self, track: str) -> tuple[Check, ...]:
         """The checks that apply in a track."""
         return tuple(check for check in self.checks if track in check.tracks)
+
+    @property
+    def known_mistakes(self) -> tuple[Mistake, ...]:
+        """The entry's own mistakes, and those that its checks bring with them."""
+        known = {mistake.name: mistake for mistake in self.mistakes}
+        for check in self.checks:
+            for mistake in check.broken_by:
+                if mistake.track in self.tracks and mistake.name not in self.not_broken_by:
+                    known.setdefault(mistake.name, mistake)
+        return tuple(known.values())
 
     def check(self, name: str) -> Check:
         """The check of that name."""

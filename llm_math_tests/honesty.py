@@ -68,7 +68,8 @@ def try_mistake(exercise: Exercise, mistake: Mistake) -> Tried:
 
 
 def _run(exercise: Exercise, answer: Answer) -> list[Outcome]:
-    engine = Engine(Solution(answer.label, answer.where.root), answer.room)
+    # Ours stand in for the other exercises that a relation needs.
+    engine = Engine(Solution(answer.label, course.folder("reference")), answer.room)
     engine.adopt(answer)
     return run_exercise(engine, exercise, answer.track)
 
@@ -154,7 +155,7 @@ def _mistakes(chosen: tuple[str, ...]) -> Findings:
     tried = [
         try_mistake(exercise, mistake)
         for exercise in exercises()
-        for mistake in exercise.mistakes
+        for mistake in exercise.known_mistakes
         if mistake.track in chosen and not tracks.unavailable(mistake.track)
     ]
     caught = sum(one.caught for one in tried)

@@ -38,6 +38,8 @@ def reference_answer(exercise: Exercise, track: str = "numpy") -> Answer:
 def text_with(exercise: Exercise, mistake: Mistake) -> str:
     """The reference file's text with the mistake in it."""
     text = _reference_text(exercise.topic, mistake.track)
+    if mistake.edit is not None:
+        return mistake.edit(text, exercise.name)
     start, end = _span(text, exercise.name)
     function = text[start:end]
     for instead_of, they_write in ((mistake.instead_of, mistake.they_write), *mistake.also):

@@ -16,6 +16,7 @@ from llm_math_tests.answers.door import AnswerRoom, Where
 from llm_math_tests.checks.diagnosis import what_they_did
 from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Outcome, Verdict
+from llm_math_tests.exercises import exercise as exercise_called
 from llm_math_tests.wording import labelled
 
 DEFAULT_SECONDS = 10.0
@@ -67,11 +68,29 @@ class Engine:
             return [self._without_a_call(check, case, answer, problem, missing, len(cases))
                     for case in cases]  # fmt: skip
         answer.begin()
+        needed = self._others(check, answer)
+        if isinstance(needed, str):
+            return [self._not_run(check, case, answer, len(cases), needed) for case in cases]
+        answer.others = needed
         outcomes = [self._run_case(check, case, answer, len(cases)) for case in cases]
         if all(outcome.verdict == "passed" for outcome in outcomes):
             return outcomes
         # A promise is kept or not: a check's points are all or nothing.
         return [_without_points(outcome) for outcome in outcomes]
+
+    def _others(self, check: Check, answer: Answer) -> dict[str, Answer] | str:
+        """The answers that a check needs besides, or why they cannot be had."""
+        others = {}
+        for name in check.needs:
+            other = self.answer(exercise_called(name), answer.track)
+            problem = other.problem
+            if problem is not None:
+                what = "is not started" if problem.verdict == "not_started" else problem.message
+                return f"needs {name}, which {what}"
+            other.begin()
+            other.begin_case(check.cases[0])
+            others[name] = other
+        return others
 
     def rng(self, exercise: Exercise, check: Check, case: Case) -> np.random.Generator:
         """The generator of a case: the same for every answer, whatever else runs."""
@@ -142,15 +161,20 @@ class Engine:
         among: int,
     ) -> Outcome:
         if problem is None:
-            return self._outcome(
-                check, case, answer, "not_run", among,
-                message=labelled([("not run", missing or "")]), ended="refused",
-            )  # fmt: skip
+            return self._not_run(check, case, answer, among, missing or "")
         place = self._place(answer, problem.line, problem.text)
         label = "not yet" if problem.verdict == "not_started" else "problem"
         return self._outcome(
             check, case, answer, problem.verdict, among,
             message=labelled([(label, problem.message), ("where", place)]), ended=problem.ended,
+        )  # fmt: skip
+
+    def _not_run(
+        self, check: Check, case: Case, answer: Answer, among: int, why: str
+    ) -> Outcome:  # fmt: skip
+        return self._outcome(
+            check, case, answer, "not_run", among,
+            message=labelled([("not run", why)]), ended="refused",
         )  # fmt: skip
 
     def _outcome(

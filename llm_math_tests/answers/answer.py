@@ -58,6 +58,8 @@ class Answer:
         """What the current case has asked, for diagnosis and for messages."""
         self.case: Case
         """The case under way."""
+        self.others: dict[str, Answer] = {}
+        """The same person's answers to the exercises that the current check needs."""
 
     def __call__(self, inputs: Inputs) -> Value:
         """Call the function; :class:`AnswerEnded` if it does not return."""

@@ -145,14 +145,18 @@ class _Table:
     def _hand_block(self, block: Value, name: str) -> Any:
         # Always a copy, also in a worker: what it is compared with must be out of reach.
         own = block if isinstance(block, Bfloat16) else replica(block)
+        handed = self._lend(own)
+        seen = own if isinstance(own, np.ndarray) and self._track.device() is None else handed
+        self._block = (name, block, seen)
+        return handed
+
+    def _lend(self, own: Value) -> Any:
+        """Hand over an array that is not kept here: how long it lives is the answer's doing."""
         handed = self._track.hand(own)
         if self.on_accelerator:
             handed = self._track.to_device(handed)
         if isinstance(own, np.ndarray) and self._track.device() is None:
-            self._block = (name, block, own)
             self._lent.append((weakref.ref(own), own.nbytes))
-        else:
-            self._block = (name, block, handed)
         return handed
 
     def _settle_block(self) -> None:
@@ -163,13 +167,25 @@ class _Table:
                 self._blocks_changed.append(name)
             self._block = None
             del before, seen
+        self._count_lent()
+
+    def _count_lent(self) -> None:
         self._lent = [lent for lent in self._lent if lent[0]() is not None]
         self.most_kept = max(self.most_kept, sum(size for _, size in self._lent))
 
     def _given(self, given: Given) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:
-            return self.hand(given(*(self.take(arg, []) for arg in args)), given.name)
+        def neutral(*args: Any) -> tuple[Value, ...]:
+            return tuple(self.take(arg, []) for arg in args)
 
+        def own(value: Value) -> Any:
+            self._count_lent()
+            if is_array(value):
+                return self._lend(value if isinstance(value, Bfloat16) else replica(value))
+            if isinstance(value, (tuple, list)):
+                return type(value)(own(item) for item in value)
+            return value
+
+        call = self._track.given(given, neutral, own)
         call.__name__ = given.name
         return call
 

@@ -8,7 +8,7 @@ side and are reached through the door: :class:`Blocks` and :class:`Given`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -80,18 +80,42 @@ class Given:
     """A function that an answer is handed: it runs on the trusted side.
 
     ``function`` takes and returns neutral values; ``calls`` counts how often the
-    answer called it.
+    answer called it. With ``vjp(gradient, *arguments)`` (a gradient for each
+    argument) and ``jvp(*arguments, *tangents)`` the library's autograd can go
+    through it, and its calls are counted as well.
     """
 
     name: str
     function: Callable[..., Value]
+    vjp: Given | None = None
+    jvp: Given | None = None
     calls: int = 0
-    log: list[Value] = field(default_factory=list)
 
     def __call__(self, *args: Value) -> Value:
         """Call the function on neutral values, counting."""
         self.calls += 1
         return self.function(*args)
+
+    @classmethod
+    def differentiable(
+        cls,
+        name: str,
+        function: Callable[..., Value],
+        vjp: Callable[..., Value],
+        jvp: Callable[..., Value] | None = None,
+    ) -> Given:
+        """A function that autograd can go through."""
+        return cls(
+            name,
+            function,
+            Given(f"the gradient of {name}", vjp),
+            None if jvp is None else Given(f"the directional derivative of {name}", jvp),
+        )
+
+    @property
+    def all_calls(self) -> int:
+        """How often the function or one of its derivatives was called."""
+        return sum(given.calls for given in (self, self.vjp, self.jvp) if given is not None)
 
 
 @dataclass(frozen=True)

@@ -125,10 +125,14 @@ class Encoder:
             return self._array(value, str(value.dtype))
         if isinstance(value, Bfloat16):
             return self._array(value.to_bits(), "bfloat16")
-        if isinstance(value, (Blocks, Given)):
+        if isinstance(value, Blocks):
             self.live.append(value)
-            kind = "blocks" if isinstance(value, Blocks) else "given"
-            return {"@": kind, "id": len(self.live) - 1, "name": getattr(value, "name", "")}
+            return {"@": "blocks", "id": len(self.live) - 1, "name": ""}
+        if isinstance(value, Given):
+            self.live.append(value)
+            number = len(self.live) - 1
+            return {"@": "given", "id": number, "name": value.name,
+                    "vjp": self.tree(value.vjp), "jvp": self.tree(value.jvp)}  # fmt: skip
         if isinstance(value, Odd):
             return {"@": "odd", "type": value.type_name, "looks": value.looks}
         if isinstance(value, (tuple, list)):
@@ -235,7 +239,11 @@ class Decoder:
         if mark == "shared" and self._find is not None:
             return self._find(tree)
         if mark in ("blocks", "given") and self._revive is not None:
-            return self._revive(mark, natural(tree["id"]), _text(tree["name"], 200))
+            live = self._revive(mark, natural(tree["id"]), _text(tree["name"], 200))
+            if isinstance(live, Given):
+                live.vjp = self._value(tree["vjp"], depth + 1)
+                live.jvp = self._value(tree["jvp"], depth + 1)
+            return live
         raise BadFrame("a value of an unknown kind")
 
     def _array(self, tree: dict[str, Any]) -> Value:

@@ -115,10 +115,10 @@ def _own(track: Track, device: str, arrays: list[Any], value: Value) -> Callable
         return lambda: iter(blocks)
     if isinstance(value, Given):
 
-        def called(*args: Any) -> Any:
-            neutral = [taken[0] if (taken := track.take(arg)) else arg for arg in args]
-            return _own(track, device, [], value.function(*neutral))()
+        def neutral(*args: Any) -> tuple[Value, ...]:
+            return tuple(taken[0] if (taken := track.take(arg)) else arg for arg in args)
 
+        called = track.given(value, neutral, lambda got: _own(track, device, [], got)())
         return lambda: called
     if isinstance(value, (tuple, list)):
         items = [_own(track, device, arrays, item) for item in value]

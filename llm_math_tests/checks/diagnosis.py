@@ -45,7 +45,7 @@ def what_they_did(answer: Answer) -> Mistake | None:
         return None
     matching = [
         mistake
-        for mistake in exercise.mistakes
+        for mistake in exercise.known_mistakes
         if mistake.track == "numpy"
         and all(
             _same(reply, _repeat(mistakes.answer_with(exercise, mistake), request), request)

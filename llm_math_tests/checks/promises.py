@@ -6,12 +6,12 @@ their own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from llm_math_tests import habits
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import (
     Value,
@@ -21,10 +21,10 @@ from llm_math_tests.answers.values import (
     plain,
     spelled,
 )
-from llm_math_tests.checks.compare import expect_array, expect_close
-from llm_math_tests.checks.truth import Truth, difference_vjp, eps
+from llm_math_tests.checks.compare import expect_close
+from llm_math_tests.checks.truth import Truth, difference_vjp, eps, extended
 from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
-from llm_math_tests.exercise import TRACKS, Case, Check, Inputs, Level, Refusal
+from llm_math_tests.exercise import Case, Check, Inputs, Level
 
 TruthOf = Callable[..., Any]
 """Takes an exercise's inputs, gives one :class:`Truth` or a tuple of them."""
@@ -32,19 +32,21 @@ TruthOf = Callable[..., Any]
 Sample = Callable[..., Inputs]
 """``sample(rng, dtype="float64", batch=())``: ordinary inputs with leading batch axes."""
 
-_FLOATS = ("float64", "float32", "float16", "bfloat16")
+FLOATS = ("float64", "float32", "float16", "bfloat16")
+"""The floating dtypes that an array can have."""
+
 DEFAULT_FLOAT = {"numpy": "float64", "cupy": "float64", "torch": "float32"}
 """What integers become in a floating function."""
 
 
 def result_dtype(inputs: Inputs, track: str) -> str:
     """The dtype that the contract asks of a floating result: that of the first array."""
-    dtypes = [dtype_name(array) for array in arrays_in(_held(inputs))]
-    floating = [dtype for dtype in dtypes if dtype in _FLOATS]
+    dtypes = [dtype_name(array) for array in arrays_in(held(inputs))]
+    floating = [dtype for dtype in dtypes if dtype in FLOATS]
     return floating[0] if floating else DEFAULT_FLOAT[track]
 
 
-def _held(inputs: Inputs) -> list[Value]:
+def held(inputs: Inputs) -> list[Value]:
     """The inputs' values, with what an iterator holds."""
     return [getattr(value, "arrays", value) for value in inputs.values()]
 
@@ -78,7 +80,7 @@ def values(
         got = answer(inputs)
         expect_truth(answer, got, truth(**inputs), result_dtype(inputs, answer.track), names)
 
-    return Check(name, level, promise, run, tuple(cases), points)
+    return Check(name, level, promise, run, tuple(cases), points, truth=truth)
 
 
 def gradient_flows(
@@ -113,7 +115,7 @@ def gradient_flows(
 
     return Check(
         "gradient_flows", "core", "autograd through the answer gives the gradient",
-        run, tuple(cases), points, tracks=("torch",),
+        run, tuple(cases), points, tracks=("torch",), broken_by=(habits.GRAPH_CUT,),
     )  # fmt: skip
 
 
@@ -170,333 +172,45 @@ def gradient_matches(
     )  # fmt: skip
 
 
-def contract(
-    sample: Sample,
-    truth: TruthOf,
-    *,
-    refusals: Sequence[Refusal] = (),
-    batched: bool = True,
-    floating: bool = True,
-    integers: bool = True,
-    halves: bool = True,
-    connected: bool = True,
-    layout: bool = True,
-) -> tuple[Check, ...]:
-    """The common contract as checks, for an exercise with ordinary inputs ``sample``."""
-    checks = []
-    if floating:
-        checks.append(keeps_dtype(sample, truth, integers=integers))
-    if halves:
-        checks.append(half_precision(sample, truth))
-    if layout:
-        checks.append(leaves_inputs_alone(sample))
-        checks.append(reads_any_layout(sample, truth))
-    if batched:
-        checks.append(keeps_leading_axes(sample, truth))
-    checks.append(stays_on_device(sample, truth, connected=connected))
-    if refusals:
-        checks.append(refuses_bad_arguments(refusals))
-    return tuple(checks)
+def relation(
+    name: str,
+    promise: str,
+    needs: Sequence[str],
+    holds: Callable[..., None],
+    cases: Sequence[Case],
+) -> Check:
+    """What ties the answers to several exercises together, checked on one person's own.
 
-
-def _case(name: str, make: Callable[..., Inputs], *args: Any, **kwargs: Any) -> Case:
-    note = kwargs.pop("note", "")
-    tracks = kwargs.pop("tracks", TRACKS)
-    return Case(name, lambda rng: make(rng, *args, **kwargs), note, tracks)
-
-
-def keeps_dtype(sample: Sample, truth: TruthOf, *, integers: bool = True) -> Check:
-    """Floating dtype in is dtype out; integers and booleans become the default float."""
-
-    def run(answer: Answer, inputs: Inputs) -> None:
-        reply = answer.ask(inputs)
-        dtype = result_dtype(inputs, answer.track)
-        expect_dtypes(answer, reply.value, dtype, _shown_dtype(inputs))
-        expect_truth(answer, reply.value, truth(**inputs), dtype)
-
-    def whole(rng: np.random.Generator, kind: str) -> Inputs:
-        inputs = sample(rng)
-        scaled = {
-            name: np.round(plain(value) * 2).astype("int64")
-            if is_array(value) and dtype_name(value) in _FLOATS
-            else value
-            for name, value in inputs.items()
-        }
-        if kind == "bool":
-            return {
-                name: value > 0 if is_array(value) and inputs[name] is not value else value
-                for name, value in scaled.items()
-            }
-        return scaled
-
-    cases = [
-        _case("float64", sample, "float64", (2,)),
-        _case("float32", sample, "float32", (2,)),
-    ]
-    if integers:
-        cases += [_case("integer", whole, "int"), _case("boolean", whole, "bool")]
-    promise = "floating input keeps its dtype"
-    if integers:
-        promise += "; integers become the default float"
-    return Check("keeps_dtype", "contract", promise, run, tuple(cases))
-
-
-def expect_dtypes(answer: Answer, got: Value, dtype: str, of: str) -> None:
-    """Every array of the result has the dtype."""
-    found = list(arrays_in(got))
-    if not found and answer.track == "numpy" and type(got) in (bool, int, float):
-        raise Wrong(
-            f"a {dtype} scalar or 0-d array for {of} input",
-            f"a Python {type(got).__name__}",
-            note="NumPy's own reductions return NumPy scalars; float(...) drops their dtype",
-        )
-    if not found:
-        expect_array(got, answer.track)
-    for array in found:
-        if dtype_name(array) != dtype:
-            raise Wrong(f"{dtype} for {of} input", dtype_name(array))
-
-
-def _shown_dtype(inputs: Inputs) -> str:
-    return next((dtype_name(array) for array in arrays_in(_held(inputs))), "this")
-
-
-def half_precision(sample: Sample, truth: TruthOf) -> Check:
-    """float16 and bfloat16 come back as they are, with sums made in float32."""
-
-    def run(answer: Answer, inputs: Inputs) -> None:
-        reply = answer.ask(inputs)
-        dtype = result_dtype(inputs, answer.track)
-        expect_dtypes(answer, reply.value, dtype, dtype)
-        expect_truth(answer, reply.value, truth(**inputs), dtype)
-
-    cases = (
-        _case("float16", sample, "float16", (2,)),
-        _case("bfloat16", sample, "bfloat16", (2,), tracks=("torch",)),
-    )
-    return Check(
-        "half_precision", "contract", "16-bit input gives 16-bit output, summed in float32",
-        run, cases,
-    )  # fmt: skip
-
-
-def leaves_inputs_alone(sample: Sample) -> Check:
-    """No input holds other bytes afterwards."""
-
-    def run(answer: Answer, inputs: Inputs) -> None:
-        reply = answer.ask(inputs)
-        if reply.changed:
-            raise Wrong(
-                "the inputs to be left as they were",
-                f"{' and '.join(reply.changed)} changed in place",
-                note="an operation like `x -= ...` writes into the caller's array",
-            )
-
-    cases = (_case("float64", sample, "float64", (2,)), _case("float32", sample, "float32", (2,)))
-    return Check("leaves_inputs_alone", "contract", "inputs are never changed", run, cases)
-
-
-def strided(value: Value) -> Value:
-    """The same numbers in an array that is not contiguous."""
-    if not isinstance(value, np.ndarray) or value.ndim == 0:
-        return value
-    wide = np.zeros((*value.shape[:-1], 2 * value.shape[-1]), value.dtype)
-    wide[..., ::2] = value
-    return wide[..., ::2]
-
-
-def transposed(value: Value) -> Value:
-    """The same numbers with the axes' memory order reversed."""
-    return np.asfortranarray(value) if isinstance(value, np.ndarray) else value
-
-
-def read_only(value: Value) -> Value:
-    """The same array, closed for writing."""
-    if isinstance(value, np.ndarray):
-        value = value.copy()
-        value.flags.writeable = False
-    return value
-
-
-def each_array(change: Callable[[Value], Value], value: Value) -> Value:
-    """Apply a change of layout to every array in a value."""
-    if is_array(value):
-        return change(value)
-    if isinstance(value, (tuple, list)):
-        return type(value)(each_array(change, item) for item in value)
-    if isinstance(value, dict):
-        return {key: each_array(change, item) for key, item in value.items()}
-    if hasattr(value, "arrays"):
-        return type(value)(tuple(each_array(change, item) for item in value.arrays))
-    return value
-
-
-def reads_any_layout(sample: Sample, truth: TruthOf) -> Check:
-    """Strided, transposed and (in NumPy) read-only inputs work."""
-
-    def laid(change: Callable[[Value], Value]) -> Callable[[np.random.Generator], Inputs]:
-        def make(rng: np.random.Generator) -> Inputs:
-            inputs = sample(rng, "float64", (2,))
-            return {name: each_array(change, value) for name, value in inputs.items()}
-
-        return make
-
-    def run(answer: Answer, inputs: Inputs) -> None:
-        got = answer(inputs)
-        expect_truth(answer, got, truth(**inputs), result_dtype(inputs, answer.track))
-
-    cases = (
-        Case("strided", laid(strided), "every second number of a wider array"),
-        Case("transposed", laid(transposed), "in column-major order"),
-        Case("read_only", laid(read_only), "read-only", tracks=("numpy",)),
-    )
-    return Check("reads_any_layout", "contract", "any memory layout can be read", run, cases)
-
-
-def keeps_leading_axes(sample: Sample, truth: TruthOf) -> Check:
-    """Any number of leading batch axes, none and size 0 included."""
-
-    def run(answer: Answer, inputs: Inputs) -> None:
-        got = answer(inputs)
-        expect_truth(answer, got, truth(**inputs), result_dtype(inputs, answer.track))
-
-    cases = (
-        _case("none", sample, "float64", (), note="no batch axis"),
-        _case("one", sample, "float64", (3,), note="one batch axis"),
-        _case("several", sample, "float64", (2, 1, 3), note="three batch axes"),
-        _case("empty", sample, "float64", (0,), note="an empty batch"),
-    )
-    return Check(
-        "keeps_leading_axes", "contract", "any number of leading batch axes works", run, cases
-    )
-
-
-def stays_on_device(sample: Sample, truth: TruthOf, *, connected: bool = True) -> Check:
-    """The result is where the inputs are, and nothing leaves the device on the way.
-
-    Without an accelerator, torch answers run on a fake one, which has shapes,
-    dtypes and devices but no numbers; CuPy answers run on the stand-in.
+    ``holds(answer, inputs, *others)`` raises :class:`Wrong`; ``others`` are the answers
+    to ``needs``. Where one of them is not started or ends in an error, the relation is
+    not run. It carries no points: one exercise's grade must not hang on another's.
     """
 
     def run(answer: Answer, inputs: Inputs) -> None:
-        cotangents: tuple[Value, ...] | None = None
-        if connected and answer.track == "torch":
-            wanted = truth(**inputs)
-            outputs = wanted if isinstance(wanted, tuple) else (wanted,)
-            dtype = result_dtype(inputs, answer.track)
-            cotangents = tuple(np.ones(t.value.shape, dtype) for t in outputs)
-        reply = answer.try_to_ask(inputs, on_accelerator=True, cotangents=cotangents)
-        if reply.proved_by == "fake" and reply.ended == "raised":
-            place = f" (line {reply.line}: {reply.text})" if reply.line else ""
-            raise Wrong("every step on the device of the inputs", reply.problem + place)
-        if reply.proved_by == "fake" and reply.ended == "refused":
-            raise NotRun(reply.problem)
-        if reply.ended != "returned":
-            raise AnswerEnded(reply)
-        if reply.proved_by == "fake":
-            return
-        for fact in reply.facts:
-            if reply.proved_by == "device" and fact.device == "cpu":
-                raise Wrong("the result on the device of the inputs", "a result on the CPU")
-        expect_truth(answer, reply.value, truth(**inputs), result_dtype(inputs, answer.track))
+        others = [answer.others[other] for other in needs]
+        try:
+            holds(answer, inputs, *others)
+        except Wrong as wrong:
+            tied = " and ".join((answer.exercise.name, *needs))
+            wrong.note = wrong.note or f"{tied} do not agree: one of them, at least, is wrong"
+            raise
+        except AnswerEnded:
+            failed = [other for other in others if other.calls and other.calls[-1][2].problem]
+            if not failed:
+                raise
+            reason = (
+                f"needs {failed[0].exercise.name}, which ended: {failed[0].calls[-1][2].problem}"
+            )
+            raise NotRun(reason) from None
 
-    return Check(
-        "stays_on_device", "contract", "the work stays on the device of the inputs",
-        run, (_case("float32", sample, "float32", (2,)),), tracks=("torch", "cupy"),
-    )  # fmt: skip
+    return Check(name, "core", promise, run, tuple(cases), points=0, needs=tuple(needs))
 
 
-def takes_a_device(sample: Sample, truth: TruthOf) -> Check:
-    """A maker of arrays makes them where ``device`` says (torch and cupy)."""
-
-    def run(answer: Answer, inputs: Inputs) -> None:
-        from llm_math_tests import tracks
-
-        # Without an accelerator, the fake one takes the place of any device that torch is told.
-        device = 0 if answer.track == "cupy" else tracks.track("torch").device() or "cpu"
-        reply = answer.try_to_ask({**inputs, "device": device}, on_accelerator=True)
-        if reply.proved_by == "fake" and reply.ended == "refused":
-            raise NotRun(reply.problem)
-        if reply.proved_by == "fake" and reply.ended == "raised":
-            place = f" (line {reply.line}: {reply.text})" if reply.line else ""
-            raise Wrong("the array on the device that device names", reply.problem + place)
-        if reply.ended != "returned":
-            raise AnswerEnded(reply)
-        if reply.proved_by == "fake":
-            return
-        if any(fact.device == "cpu" for fact in reply.facts):
-            raise Wrong("the array on the device that device names", "an array on the CPU")
-        expect_truth(answer, reply.value, truth(**inputs), DEFAULT_FLOAT[answer.track])
-
-    return Check(
-        "takes_a_device", "contract", "the array is made on the device that is asked for",
-        run, (_case("given", sample),), tracks=("torch", "cupy"),
-    )  # fmt: skip
-
-
-_SHAPE = re.compile(r"(?:torch\.Size\()?\[(\d+(?:, \d+)*|)\]\)?")
-"""``torch.Size([3])`` and ``[3]``: a message may show a shape as torch prints it."""
-
-_GUFUNC = re.compile(r"\([\w?,]*\)(?:,\([\w?,]*\))*->\([\w?,]*\)")
-"""``(n?,k),(k,m?)->(n?,m?)``: letters of NumPy's own, in what matmul says of its shapes."""
-
-
-def _in_our_words(text: str) -> str:
-    """What a message says, with shapes as tuples and without NumPy's own letters."""
-
-    def shown(match: re.Match[str]) -> str:
-        sizes = match[1]
-        return f"({sizes},)" if sizes and "," not in sizes else f"({sizes})"
-
-    return _SHAPE.sub(shown, _GUFUNC.sub("", text))
-
-
-def _says(text: str, word: str) -> bool:
-    """Whether a name or a value stands in a text by itself: 3 is not said by 13 or 3.5."""
-    alone = rf"(?<![\w-])(?<!\d\.){re.escape(word)}(?!\w|\.\d)"
-    return not word or re.search(alone, text) is not None
-
-
-def _how_to_say(refusal: Refusal, given: Value) -> str:
-    """What the message must hold, and a format string that makes one."""
-    name = refusal.argument
-    must = f"the message must contain {name}" + (f" and {refusal.value}" if refusal.value else "")
-    if not refusal.value or refusal.looks_at_values:
-        return must
-    got = f"{name}={{{name}}}"
-    if is_array(given):
-        kind = "shape" if refusal.value.startswith("(") else "dtype"
-        got = f"{name} of {kind} {{{name}.{kind}}}"
-    elif refusal.value.startswith("("):
-        return must
-    return f'{must}: for example f"{name} must be ..., got {got}"'
-
-
-def refuses_bad_arguments(refusals: Sequence[Refusal]) -> Check:
-    """``ValueError`` naming the argument and the value."""
-
-    def run(answer: Answer, inputs: Inputs) -> None:
-        refusal: Refusal = answer.case.expects
-        reply = answer.try_to_ask(inputs)
-        wanted = f"a ValueError that names {refusal.argument}"
-        wanted += f" and {refusal.value}" if refusal.value else ""
-        if reply.ended == "returned":
-            raise Wrong(wanted, "a result, as if nothing were wrong")
-        if reply.ended != "raised" or reply.exception == "NotImplementedError":
-            raise AnswerEnded(reply)
-        if reply.exception != "ValueError":
-            raise Wrong(wanted, reply.problem)
-        said = _in_our_words(reply.problem)
-        if not _says(said, refusal.argument) or not _says(said, refusal.value):
-            raise Wrong(wanted, reply.problem, note=_how_to_say(refusal, inputs[refusal.argument]))
-
-    cases = tuple(
-        Case(
-            refusal.name,
-            refusal.make,
-            tracks=("numpy", "torch") if refusal.looks_at_values else TRACKS,
-            expects=refusal,
-        )
-        for refusal in refusals
-    )
-    return Check("refuses_bad_arguments", "contract", "bad arguments raise ValueError", run, cases)
+def expect_same(
+    answer: Answer, got: Value, wanted: Value, scale: Any, what: str, *, terms: int = 1
+) -> None:
+    """Two sides of a relation, equal up to the rounding of both."""
+    right = extended(wanted)
+    dtype = dtype_name(got) if is_array(got) else "float64"
+    truth = Truth(right, np.broadcast_to(np.asarray(scale), right.shape), 32.0, terms, what)
+    expect_close(got, truth, dtype, answer.track)

@@ -38,7 +38,7 @@ def failure_text(
         first["proved_by"] == "stand-in",
     )  # fmt: skip
     if brief and first["mistake"]:
-        did = next(m.sentence for m in exercise.mistakes if m.name == first["mistake"])
+        did = next(m.sentence for m in exercise.known_mistakes if m.name == first["mistake"])
         return f"{head}\n" + labelled([("you did", f"{did} (as above)")])
     if brief:
         raised = _cause(first).partition("\n  where ")[0]

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, Literal, Protocol
 
 from llm_math_tests.answers.door import Fact
-from llm_math_tests.answers.values import Value
+from llm_math_tests.answers.values import Given, Value
 
 ProvedBy = Literal["cpu", "stand-in", "fake", "device"]
 """On what an outcome was obtained; a stand-in or a fake never counts as a GPU result."""
@@ -49,6 +49,14 @@ class Track(Protocol):
     def to_device(self, array: Any) -> Any:
         """Move a library array to the accelerator, where there is one."""
 
+    def given(
+        self,
+        given: Given,
+        neutral: Callable[..., tuple[Value, ...]],
+        own: Callable[[Value], Any],
+    ) -> Callable[..., Any]:
+        """A function of the trusted side as the answer calls it, on the track's own arrays."""
+
     def take(self, obj: Any) -> tuple[Value, Fact] | None:
         """The neutral value and facts of a library array; None if ``obj`` is none."""
 
@@ -68,6 +76,13 @@ def track(name: str) -> Track:
     module = importlib.import_module(f"llm_math_tests.tracks.{name}")
     made: Track = module.TRACK
     return made
+
+
+def called_back(
+    given: Given, neutral: Callable[..., tuple[Value, ...]], own: Callable[[Value], Any]
+) -> Callable[..., Any]:
+    """A function of the trusted side, for a library that has no autograd."""
+    return lambda *args: own(given(*neutral(*args)))
 
 
 def unavailable(name: str) -> str | None:

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from llm_math_tests.answers.door import Fact
-from llm_math_tests.answers.values import ARRAY_DTYPES, Bfloat16, Value
-from llm_math_tests.tracks import ProvedBy
+from llm_math_tests.answers.values import ARRAY_DTYPES, Bfloat16, Given, Value
+from llm_math_tests.tracks import ProvedBy, called_back
 from llm_math_tests.tracks.hardware import cuda_device_count, installed
 from llm_math_tests.tracks.host_memory import traced_peak
 
@@ -65,6 +65,15 @@ class CupyTrack:
     def to_device(self, array: Any) -> Any:
         """CuPy's arrays are there already."""
         return array
+
+    def given(
+        self,
+        given: Given,
+        neutral: Callable[..., tuple[Value, ...]],
+        own: Callable[[Value], Any],
+    ) -> Callable[..., Any]:
+        """A function of the trusted side, on arrays."""
+        return called_back(given, neutral, own)
 
     def take(self, obj: Any) -> tuple[Value, Fact] | None:
         """Accept exactly CuPy's array; a NumPy array has left the device."""

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from llm_math_tests.answers.door import Fact
-from llm_math_tests.answers.values import ARRAY_DTYPES, Bfloat16, Value
-from llm_math_tests.tracks import ProvedBy
+from llm_math_tests.answers.values import ARRAY_DTYPES, Bfloat16, Given, Value
+from llm_math_tests.tracks import ProvedBy, called_back
 from llm_math_tests.tracks.host_memory import traced_peak
 
 
@@ -44,6 +44,15 @@ class NumpyTrack:
     def to_device(self, array: Any) -> Any:
         """NumPy has no accelerator."""
         return array
+
+    def given(
+        self,
+        given: Given,
+        neutral: Callable[..., tuple[Value, ...]],
+        own: Callable[[Value], Any],
+    ) -> Callable[..., Any]:
+        """A function of the trusted side, on arrays."""
+        return called_back(given, neutral, own)
 
     def take(self, obj: Any) -> tuple[Value, Fact] | None:
         """Accept plain arrays and NumPy scalars; a subclass may answer for itself, so no."""

@@ -13,8 +13,9 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
 from llm_math_tests.answers.door import Fact
-from llm_math_tests.answers.values import ARRAY_DTYPES, Bfloat16, Value
+from llm_math_tests.answers.values import ARRAY_DTYPES, Bfloat16, Given, Value
 from llm_math_tests.tracks import ProvedBy
+from llm_math_tests.tracks.given_in_torch import given_in_torch
 
 
 class _StorageWatch(TorchDispatchMode):  # type: ignore[misc, no-untyped-call, unused-ignore]
@@ -85,6 +86,15 @@ class TorchTrack:
         """Copy to the accelerator, where there is one."""
         device = self.device()
         return array if device is None else array.to(device)
+
+    def given(
+        self,
+        given: Given,
+        neutral: Callable[..., tuple[Value, ...]],
+        own: Callable[[Value], Any],
+    ) -> Callable[..., Any]:
+        """A function of the trusted side, on tensors; autograd goes through it."""
+        return given_in_torch(given, neutral, own)
 
     def take(self, obj: Any) -> tuple[Value, Fact] | None:
         """Accept plain tensors and parameters."""

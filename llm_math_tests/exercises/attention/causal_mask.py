@@ -7,7 +7,8 @@ import numpy as np
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import plain, spelled
 from llm_math_tests.checks.compare import expect_array, expect_shape
-from llm_math_tests.checks.promises import contract, takes_a_device, values
+from llm_math_tests.checks.contract import contract, takes_a_device
+from llm_math_tests.checks.promises import values
 from llm_math_tests.checks.situations import Rng, case_name
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs, Mistake, Refusal, Size

@@ -8,7 +8,8 @@ import numpy as np
 
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import plain
-from llm_math_tests.checks.promises import contract, expect_truth, gradient_flows, values
+from llm_math_tests.checks.contract import contract
+from llm_math_tests.checks.promises import expect_truth, gradient_flows, values
 from llm_math_tests.checks.situations import ordinary
 from llm_math_tests.checks.truth import Truth
 from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from llm_math_tests.checks.promises import contract, gradient_flows, values
+from llm_math_tests.checks.contract import contract
+from llm_math_tests.checks.promises import gradient_flows, values
 from llm_math_tests.checks.situations import ordinary
 from llm_math_tests.exercise import Exercise, Mistake
 from llm_math_tests.exercises.cross_entropy import yardsticks

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from llm_math_tests.answers.values import Value
-from llm_math_tests.checks.promises import contract, gradient_matches, values
+from llm_math_tests.checks.contract import contract
+from llm_math_tests.checks.promises import gradient_matches, values
 from llm_math_tests.checks.situations import ordinary
 from llm_math_tests.exercise import Exercise, Inputs, Mistake
 from llm_math_tests.exercises.cross_entropy import yardsticks

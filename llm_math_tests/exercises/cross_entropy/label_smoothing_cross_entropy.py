@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from llm_math_tests.checks.promises import contract, gradient_flows, values
+from llm_math_tests.checks.contract import contract
+from llm_math_tests.checks.promises import gradient_flows, values
 from llm_math_tests.checks.situations import Rng, given, ordinary, refused
 from llm_math_tests.exercise import Case, Exercise, Inputs, Mistake
 from llm_math_tests.exercises.cross_entropy import yardsticks

@@ -6,23 +6,18 @@ import numpy as np
 
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.checks.compare import expect_array
-from llm_math_tests.checks.promises import (
-    contract,
-    expect_truth,
-    gradient_flows,
-    result_dtype,
-    values,
-)
+from llm_math_tests.checks.contract import contract
+from llm_math_tests.checks.promises import expect_truth, gradient_flows, result_dtype, values
 from llm_math_tests.checks.situations import ordinary, refused
 from llm_math_tests.checks.truth import eps, extended
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake
+from llm_math_tests.exercises.benches import matrix_bench
 from llm_math_tests.exercises.softmax import yardsticks
 from llm_math_tests.exercises.softmax.situations import (
     AXES,
     a_sum_beyond_float16,
     along,
-    bench,
     far_from_zero,
     large,
     long_rows,
@@ -284,5 +279,5 @@ EXERCISE = Exercise(
             track="torch",
         ),
     ),
-    bench=bench(rows("logits"), 2, 5, yardsticks.LOG_SOFTMAX),
+    bench=matrix_bench(rows("logits"), 2, 5, yardsticks.LOG_SOFTMAX),
 )

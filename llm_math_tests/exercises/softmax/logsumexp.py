@@ -6,22 +6,17 @@ import numpy as np
 
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.checks.compare import expect_array, expect_shape
-from llm_math_tests.checks.promises import (
-    contract,
-    expect_truth,
-    gradient_flows,
-    result_dtype,
-    values,
-)
+from llm_math_tests.checks.contract import contract
+from llm_math_tests.checks.promises import expect_truth, gradient_flows, result_dtype, values
 from llm_math_tests.checks.situations import Rng, ordinary, refused
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake
+from llm_math_tests.exercises.benches import matrix_bench
 from llm_math_tests.exercises.softmax import yardsticks
 from llm_math_tests.exercises.softmax.situations import (
     a_sum_beyond_float16,
     along,
-    bench,
     large,
     long_rows,
     numbers,
@@ -283,5 +278,5 @@ EXERCISE = Exercise(
             track="torch",
         ),
     ),
-    bench=bench(rows("x"), 1, 4, yardsticks.LOGSUMEXP),
+    bench=matrix_bench(rows("x"), 1, 4, yardsticks.LOGSUMEXP),
 )

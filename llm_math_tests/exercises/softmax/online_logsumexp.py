@@ -7,7 +7,8 @@ import numpy as np
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import Blocks
 from llm_math_tests.checks.compare import expect_close
-from llm_math_tests.checks.promises import contract, expect_truth, result_dtype, values
+from llm_math_tests.checks.contract import contract
+from llm_math_tests.checks.promises import expect_truth, result_dtype, values
 from llm_math_tests.checks.situations import Rng, ordinary
 from llm_math_tests.checks.truth import Truth
 from llm_math_tests.checks.wrong import Wrong

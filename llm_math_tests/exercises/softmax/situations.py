@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from llm_math_tests.answers.values import Blocks, Value, cast, plain
-from llm_math_tests.checks.situations import Rng, Sample
+from llm_math_tests.checks.situations import Rng
 from llm_math_tests.checks.truth import extended
-from llm_math_tests.exercise import Bench, Case, Inputs, Size, Yardstick
+from llm_math_tests.exercise import Bench, Case, Inputs, Size
+from llm_math_tests.exercises.benches import MakeMatrix
 from llm_math_tests.truths import softmax as truth
 
 
@@ -170,26 +171,7 @@ def both_along(axis: int) -> Case:
     return Case(f"axis_{axis}".replace("-", "minus_"), make, f"axis={axis}")
 
 
-def bench(
-    make: Sample, arrays_moved: int, operations: int, yardsticks: dict[str, Yardstick]
-) -> Bench:
-    """A small and a large matrix of rows; ``operations`` are counted for each element."""
-
-    def size(n: int, m: int) -> Size:
-        return Size(f"{n} x {m}", lambda rng, dtype: make(rng, dtype, n, m))
-
-    def first(inputs: Inputs) -> np.ndarray:
-        return plain(next(iter(inputs.values())))
-
-    return Bench(
-        sizes=(size(64, 1024), size(4096, 4096)),
-        moved_bytes=lambda inputs: arrays_moved * first(inputs).nbytes,
-        operations=lambda inputs: operations * first(inputs).size,
-        yardsticks=yardsticks,
-    )
-
-
-def rows(like: str) -> Sample:
+def rows(like: str) -> MakeMatrix:
     """A maker of ``n`` rows of ``m`` scores."""
     return lambda rng, dtype, n, m: {like: cast(rng.standard_normal((n, m), "float32"), dtype)}
 

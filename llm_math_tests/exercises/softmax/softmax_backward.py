@@ -7,8 +7,8 @@ import numpy as np
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import Value, plain
 from llm_math_tests.checks.compare import expect_array, expect_shape
+from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import (
-    contract,
     expect_truth,
     gradient_flows,
     gradient_matches,
@@ -19,6 +19,7 @@ from llm_math_tests.checks.situations import changed, ordinary, refused
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Refusal
+from llm_math_tests.exercises.benches import matrix_bench
 from llm_math_tests.exercises.softmax import yardsticks
 from llm_math_tests.exercises.softmax.gradients import (
     certain_rows,
@@ -30,7 +31,6 @@ from llm_math_tests.exercises.softmax.gradients import (
 )
 from llm_math_tests.exercises.softmax.situations import (
     backward_rows,
-    bench,
     both_along,
     upstream,
 )
@@ -342,5 +342,5 @@ EXERCISE = Exercise(
             track="torch",
         ),
     ),
-    bench=bench(backward_rows, 3, 4, yardsticks.SOFTMAX_BACKWARD),
+    bench=matrix_bench(backward_rows, 3, 4, yardsticks.SOFTMAX_BACKWARD),
 )

@@ -7,13 +7,8 @@ import numpy as np
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast
 from llm_math_tests.checks.compare import expect_array, expect_shape
-from llm_math_tests.checks.promises import (
-    contract,
-    expect_gradient,
-    gradient_flows,
-    result_dtype,
-    values,
-)
+from llm_math_tests.checks.contract import contract
+from llm_math_tests.checks.promises import expect_gradient, gradient_flows, result_dtype, values
 from llm_math_tests.checks.situations import Rng, ordinary
 from llm_math_tests.checks.truth import Truth, difference_vjp, extended
 from llm_math_tests.checks.wrong import Wrong

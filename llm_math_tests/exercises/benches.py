@@ -1,0 +1,68 @@
+"""What many exercises' benchmarks share: sizes of matrices, and libraries' own functions."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from llm_math_tests.answers.values import Value, plain
+from llm_math_tests.exercise import Bench, Inputs, Size, Yardstick
+
+MakeMatrix = Callable[[np.random.Generator, str, int, int], Inputs]
+"""``make(rng, dtype, n, m)``: inputs whose first array is ``(n, m)``."""
+
+
+def library(path: str, how: Callable[..., Any] | None = None) -> Yardstick:
+    """A library's own function by its dotted path, imported when it is called.
+
+    ``how(function, *arguments)`` calls it where its arguments are not the exercise's.
+    """
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        function = _found(path)
+        return function(*args, **kwargs) if how is None else how(function, *args, **kwargs)
+
+    return Yardstick(path, call)
+
+
+def _found(path: str) -> Any:
+    parts = path.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for name in parts[end:]:
+            found = getattr(found, name)
+        return found
+    raise ImportError(f"no library function {path}")
+
+
+def matrix_bench(
+    make: MakeMatrix,
+    arrays_moved: int,
+    operations: int,
+    yardsticks: Mapping[str, Yardstick],
+    sizes: tuple[tuple[int, int], ...] = ((64, 1024), (4096, 4096)),
+    compositions: Mapping[str, Yardstick] | None = None,
+) -> Bench:
+    """Small and large matrices; bytes and ``operations`` are counted for each element."""
+
+    def size(n: int, m: int) -> Size:
+        return Size(f"{n} x {m}", lambda rng, dtype: make(rng, dtype, n, m))
+
+    return Bench(
+        sizes=tuple(size(n, m) for n, m in sizes),
+        moved_bytes=lambda inputs: arrays_moved * _first(inputs).nbytes,
+        operations=lambda inputs: operations * _first(inputs).size,
+        yardsticks=yardsticks,
+        compositions=compositions or {},
+    )
+
+
+def _first(inputs: Inputs) -> np.ndarray:
+    first: Value = next(iter(inputs.values()))
+    return plain(first)
