@@ -66,11 +66,13 @@ class BenchmarkPlugin:
         self._replays: dict[Row, Replay] = {}
         self._book: dict[Row, Timing] = {}
         self._measured: set[tuple[str, str, str]] = set()
+        self._claims: list[dict[str, Any]] = []
         self._laboratory: Laboratory | None = None
         self._folder: Path | None = None
         self._written: Path | None = None
         self._trouble = ""
         self._summary: list[str] = []
+        self._claimed: list[str] = []
         self._timing_is_off = bool(config.getoption("benchmark_disable"))
         if config.getoption("benchmark_enable"):
             self._timing_is_off = False
@@ -89,12 +91,13 @@ class BenchmarkPlugin:
         """Leave functions called bench_... alone that are not the course's."""
         if self._leave_others_alone and name.startswith("bench_") and callable(obj):
             marks = getattr(obj, "pytestmark", [])
-            if not any(mark.name == "exercise" for mark in marks):
+            if not any(mark.name in ("exercise", "claim") for mark in marks):
                 return []
         return None
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """A test for each row of the exercise that the marker names."""
+        """A test for each row of the exercise, or each device of the claim, that is marked."""
+        self._generate_claims(metafunc)
         marker = metafunc.definition.get_closest_marker("exercise")
         if marker is None or "timing" not in metafunc.fixturenames:
             return
@@ -105,6 +108,40 @@ class BenchmarkPlugin:
             rows = rows_of(exercise(marker.args[0]), self._session.choice)
         params = [self._param(row) for row in rows]
         metafunc.parametrize("timing", params or [pytest.param("", id="not-chosen")], indirect=True)
+
+    def _generate_claims(self, metafunc: pytest.Metafunc) -> None:
+        marker = metafunc.definition.get_closest_marker("claim")
+        if marker is None or "claim" not in metafunc.fixturenames:
+            return
+        from llm_math_tests.bench.claims import claim, places
+
+        one, choice = claim(marker.args[0]), self._session.choice
+        asked = places(choice.tracks) if set(one.needs) <= set(choice.names) else []
+        params = [pytest.param((one.name, *place), id="-".join(place)) for place in asked]
+        metafunc.parametrize(
+            "claim", params or [pytest.param(None, id="not-chosen")], indirect=True
+        )
+
+    @pytest.fixture
+    def claim(self, request: pytest.FixtureRequest) -> Callable[[], None]:
+        """Measure a claim of the chapter on one device: ``claim()`` notes what was found."""
+        __tracebackhide__ = True
+
+        def measure() -> None:
+            __tracebackhide__ = True
+            if self._many_processes or self._timing_is_off:
+                pytest.skip(MANY_PROCESSES if self._many_processes else "timing is off")
+            from llm_math_tests.bench.claims import claim, examine
+
+            name, track, device = request.param
+            found = examine(claim(name), track, device, self._lab())
+            self._claims.append(found)
+            if found["status"] == "error":
+                pytest.fail(f"not measured: {found['reason']}", pytrace=False)
+            if found["status"] == "not_run":
+                pytest.skip(found["reason"])
+
+        return measure
 
     def _param(self, row: Row) -> Any:
         self._rows[row.exercise, row.name] = row
@@ -120,7 +157,8 @@ class BenchmarkPlugin:
         order = self._session.choice.names
         rows = [row for row in self._rows.values() if row in chosen]
         rows.sort(key=lambda row: order.index(row.exercise))
-        if not rows or self._many_processes or self._timing_is_off:
+        measures = rows or any("claim" in getattr(i, "fixturenames", ()) for i in session.items)
+        if not measures or self._many_processes or self._timing_is_off:
             return
         if self._config.getoption("collectonly") or self._config.getoption("benchmark_skip"):
             return
@@ -218,7 +256,7 @@ class BenchmarkPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the report, whatever ended the run; the exit code says what is missing."""
-        if not self._measured:
+        if not self._measured and not self._claims:
             if self._folder is not None:
                 self._folder.rmdir()
             return
@@ -239,10 +277,14 @@ class BenchmarkPlugin:
         facts = environment.facts(
             laboratory, ["pytest", *map(str, self._config.invocation_params.args)]
         )
-        self._summary = terminal.lines(table)
+        self._summary = terminal.lines(table) if len(table) else []
+        self._claimed = terminal.claim_lines(self._claims)
         if self._folder is not None:
+            from llm_math_tests import pictures
+
+            drawn = pictures.draw(self._session)
             try:
-                self._written = write.report(self._folder, table, facts)
+                self._written = write.report(self._folder, table, facts, self._claims, drawn)
             except OSError as error:
                 self._trouble = f"no report was written: {error}"
 
@@ -261,9 +303,10 @@ class BenchmarkPlugin:
             terminalreporter.write_line(f"benchmark: {MANY_PROCESSES}; no report was written")
         elif self._timing_is_off:
             terminalreporter.write_line("benchmark: timing is off, no report was written")
-        if self._summary:
-            terminalreporter.section("timing")
-            for line in self._summary:
+        for title, said in (("timing", self._summary), ("claims, measured", self._claimed)):
+            if said:
+                terminalreporter.section(title)
+            for line in said:
                 terminalreporter.write_line(line)
 
     @pytest.hookimpl(trylast=True)

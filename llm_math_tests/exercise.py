@@ -146,6 +146,8 @@ class Exercise:
     """A maker of arrays: takes an optional ``device=None`` in torch and cupy."""
     fewer: str = ""
     """Why the entry has fewer mistakes or unusual answers than the others."""
+    scaled: tuple[str, ...] = ()
+    """The arguments whose size the report's stability curve varies."""
     not_broken_by: tuple[str, ...] = ()
     """Names of mistakes that its checks bring and that cannot show in this exercise."""
 

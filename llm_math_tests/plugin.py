@@ -114,6 +114,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | pytest.ExitCode | None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and the benchmark's hooks where they are asked for."""
     config.addinivalue_line("markers", "exercise(name): the test of one exercise of the course")
+    config.addinivalue_line(
+        "markers", "claim(name): the measurement of one of the chapter's claims"
+    )
     config.stash[TROUBLE] = []
     if _is_asked_for(config) and config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR:
         # No file was named and no settings name the suite: it is what our options are for.

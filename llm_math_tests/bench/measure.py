@@ -193,6 +193,16 @@ class Laboratory:
             return self._answer(exercise, row.track, solution)
         return self._answer(exercise, row.track, _reference())
 
+    def right_function(self, name: str, track: str) -> tuple[Callable[..., Any], str]:
+        """The solution's own function if it is right, else the reference's; and whose it is."""
+        exercise = find_exercise(name)
+        solution = self.session.choice.solution
+        try:
+            self._must_be_right(exercise, track)
+            return self._answer(exercise, track, solution), solution.label
+        except Unready:
+            return self._answer(exercise, track, _reference()), REFERENCE
+
     def _must_be_right(self, exercise: Exercise, track: str) -> None:
         failures = self.session.failures_of(exercise.name, track)
         for status in ("not_started", "error", "wrong"):

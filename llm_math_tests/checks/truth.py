@@ -45,6 +45,11 @@ def largest(dtype: str) -> float:
     return _LARGEST[dtype]
 
 
+def smallest_normal(dtype: str) -> float:
+    """The smallest number of a floating dtype that has all its digits."""
+    return _SMALLEST_NORMAL[dtype]
+
+
 @dataclass(frozen=True, eq=False)
 class Truth:
     """The right value and the error that a careful textbook answer may make.
@@ -60,6 +65,8 @@ class Truth:
     terms: int = 1
     relative_to: str = "each value"
     """What ``scale`` is, in words."""
+    sign_free: bool = False
+    """Whether a vector along the last axis is as right as its opposite (eigenvectors)."""
 
     @property
     def exact(self) -> bool:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from llm_math_tests.report import charts
+from llm_math_tests.report import charts, plots
 from llm_math_tests.report.frame import COLUMNS
 from llm_math_tests.report.markdown import flat
 from llm_math_tests.report.quantities import error_text, number_text, ratio_text, time_text
 from llm_math_tests.report.sentences import (
     STATUS_WORDS,
+    claim_answers,
+    claim_verdict,
     comparisons,
     counts,
     device_lines,
@@ -47,13 +50,20 @@ _NUMBERS = ("median_s", "iqr_s", "speedup_vs_numpy_cpu", "gbytes_per_s", "gflops
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
-def page(table: pd.DataFrame, environment: dict[str, Any]) -> str:
+def page(
+    table: pd.DataFrame,
+    environment: dict[str, Any],
+    claims: Sequence[dict[str, Any]] = (),
+    pictures: Sequence[dict[str, Any]] = (),
+) -> str:
     """The whole page."""
     timed = table[table["status"] == "timed"]
     body = [
         _header(table, environment),
         "<main>",
         _in_short(table),
+        _claims(claims),
+        _pictures(pictures),
         _speed_ups(timed, environment),
         _times(table, timed, environment),
         _table(table),
@@ -117,6 +127,60 @@ def _in_short(table: pd.DataFrame) -> str:
     return (
         f"<section><h2>In short</h2><p>{escape(counts(table))} {escape(noise(table))}</p>"
         f'<ul class="chips">{chips}</ul><ul class="said">{said}</ul></section>'
+    )
+
+
+def _claims(claims: Sequence[dict[str, Any]]) -> str:
+    if not claims:
+        return ""
+    cards = []
+    for says in dict.fromkeys(one["says"] for one in claims):
+        rows = "".join(
+            f'<li><span class="tag {_claim_class(one)}">{claim_verdict(one)}</span> '
+            f"<b>{escape(one['track'])} on {escape(one['device'])}</b>: "
+            f"{escape(one['measured'] or one['reason'])}"
+            f"{_measured_on(one)}</li>"
+            for one in claims
+            if one["says"] == says
+        )
+        cards.append(f'<figure><h3>{escape(says)}</h3><ul class="said">{rows}</ul></figure>')
+    return (
+        "<section><h2>The chapter's claims, measured</h2><p>Times are medians of alternating "
+        "pairs with their 95 % interval, memory is the most alive at once during a call.</p>"
+        f'<div class="cards two">{"".join(cards)}</div></section>'
+    )
+
+
+def _claim_class(one: dict[str, Any]) -> str:
+    if one["status"] != "measured":
+        return str(one["status"])
+    return "timed" if one["bears_out"] else "wrong"
+
+
+def _measured_on(one: dict[str, Any]) -> str:
+    return f" <small>{escape(claim_answers(one))}</small>" if one["answers"] else ""
+
+
+def _pictures(pictures: Sequence[dict[str, Any]]) -> str:
+    if not pictures:
+        return ""
+    shown = [one for one in pictures if one["status"] == "drawn"]
+    cards = [
+        f'<figure id="{escape(one["picture"])}"><h3>{_breaking(one["title"])} '
+        f"<small>{escape(one['answer'])}, {escape(one['track'])}</small></h3>"
+        f"{''.join(plots.panel(panel) for panel in one['panels'])}"
+        f"<figcaption>{escape(one['caption'])}</figcaption></figure>"
+        for one in shown
+    ]
+    missing = "".join(
+        f"<li>{escape(one['title'])}: {escape(one['reason'])}</li>"
+        for one in pictures
+        if one["status"] != "drawn"
+    )
+    left_out = f"<p>Not drawn:</p><ul>{missing}</ul>" if missing else ""
+    return (
+        "<section><h2>Pictures, from the answers' own numbers</h2>"
+        f'<div class="cards">{"".join(cards)}</div>{left_out}</section>'
     )
 
 

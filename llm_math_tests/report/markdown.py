@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ from tabulate import tabulate
 from llm_math_tests.report.frame import COLUMNS
 from llm_math_tests.report.quantities import error_text, number_text, ratio_text, time_text
 from llm_math_tests.report.sentences import (
+    claim_verdict,
     comparisons,
     counts,
     device_lines,
@@ -21,7 +23,9 @@ _SHOWN = ("exercise", "size", "dtype", "track", "device", "implementation", "med
           "speed-up", "GB/s", "GFLOP/s", "error")  # fmt: skip
 
 
-def summary(table: pd.DataFrame, environment: dict[str, Any]) -> str:
+def summary(
+    table: pd.DataFrame, environment: dict[str, Any], claims: Sequence[dict[str, Any]] = ()
+) -> str:
     """The page."""
     parts = ["# Timing report", _made(environment), f"{counts(table)} {noise(table)}".strip()]
     said = comparisons(table)
@@ -34,11 +38,25 @@ def summary(table: pd.DataFrame, environment: dict[str, Any]) -> str:
         "NumPy reference on the CPU divided by this one. Error is "
         f"{COLUMNS['max_rel_error'].replace('NaN', 'empty')}."
     )
+    if claims:
+        parts += ["## The chapter's claims, measured", _claims(claims)]
     missing = untimed_lines(table)
     parts.append("## Not timed")
     parts.append("\n".join(f"- {_escaped(line)}" for line in missing) or "Everything was timed.")
     parts += ["## Environment", _environment(environment)]
     return "\n\n".join(parts) + "\n"
+
+
+def _claims(claims: Sequence[dict[str, Any]]) -> str:
+    rows = [
+        [_escaped(one["says"]), one["track"], one["device"], claim_verdict(one),
+         _escaped(one["measured"] or one["reason"])]
+        for one in claims
+    ]  # fmt: skip
+    return tabulate(
+        rows, ("claim", "track", "device", "here", "measured"), tablefmt="pipe",
+        disable_numparse=True,
+    )  # fmt: skip
 
 
 def _made(environment: dict[str, Any]) -> str:

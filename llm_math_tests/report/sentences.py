@@ -97,3 +97,15 @@ def _where_most(rows: pd.DataFrame) -> str:
 
 def _rows(count: int) -> str:
     return "row" if count == 1 else "rows"
+
+
+def claim_verdict(record: dict[str, Any]) -> str:
+    """What a measurement says about a claim, in two or three words."""
+    if record["status"] == "measured":
+        return "borne out" if record["bears_out"] else "not borne out"
+    return "not measured"
+
+
+def claim_answers(record: dict[str, Any]) -> str:
+    """Whose functions were measured: ``student's two_layer_forward``."""
+    return ", ".join(f"{name} ({whose})" for name, whose in record["answers"].items())

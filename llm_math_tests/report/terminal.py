@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
 from llm_math_tests.report.quantities import ratio_text, time_text
-from llm_math_tests.report.sentences import counts, noise, untimed_lines
+from llm_math_tests.report.sentences import claim_verdict, counts, noise, untimed_lines
 
 WIDTH = 80
 _NAME = 37
@@ -22,6 +24,26 @@ def lines(table: pd.DataFrame) -> list[str]:
     noisy = textwrap.wrap(noise(table), WIDTH)
     said = [counts(table), *noisy, *untimed_lines(table)]
     return out + [_cut(line, WIDTH) for line in said]
+
+
+def claim_lines(claims: Sequence[dict[str, Any]]) -> list[str]:
+    """What was found beside each claim, wrapped to the width."""
+    out: list[str] = []
+    for says, found in _by_claim(claims).items():
+        out += ["", *textwrap.wrap(says, WIDTH)]
+        for one in found:
+            place = f"{one['track']} on {one['device']}, {claim_verdict(one)}: "
+            text = _cut(place + (one["measured"] or one["reason"]), 1000)
+            out += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return out[1:]
+
+
+def _by_claim(claims: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in claims:
+        if one["status"] != "not_run":
+            found.setdefault(one["says"], []).append(one)
+    return found
 
 
 def _table(timed: pd.DataFrame) -> list[str]:

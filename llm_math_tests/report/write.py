@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,23 @@ import pandas as pd
 from llm_math_tests.report import html, markdown
 
 
-def report(folder: Path, table: pd.DataFrame, environment: dict[str, Any]) -> Path:
-    """Write the four files into the folder; the path of the page that people open."""
+def report(
+    folder: Path,
+    table: pd.DataFrame,
+    environment: dict[str, Any],
+    claims: Sequence[dict[str, Any]] = (),
+    pictures: Sequence[dict[str, Any]] = (),
+) -> Path:
+    """Write the files into the folder; the path of the page that people open."""
     # Line endings and digits are fixed, so that a file reads the same everywhere.
     table.to_csv(folder / "timings.csv", index=False, lineterminator="\n", float_format="%.9g")
-    text = json.dumps(environment, indent=1, ensure_ascii=False)
-    _write(folder / "environment.json", text + "\n")
-    _write(folder / "summary.md", markdown.summary(table, environment))
+    for name, facts in (("environment", environment), ("claims", claims), ("pictures", pictures)):
+        if facts:
+            text = json.dumps(facts, indent=1, ensure_ascii=False)
+            _write(folder / f"{name}.json", text + "\n")
+    _write(folder / "summary.md", markdown.summary(table, environment, claims))
     page = folder / "report.html"
-    _write(page, html.page(table, environment))
+    _write(page, html.page(table, environment, claims, pictures))
     return page
 
 
