@@ -14,6 +14,7 @@ from llm_math_tests import tracks
 from llm_math_tests.answers.answer import Answer, Problem, call_in_words
 from llm_math_tests.answers.door import AnswerRoom, Where
 from llm_math_tests.checks.diagnosis import what_they_did
+from llm_math_tests.checks.gpu_words import on_a_gpu
 from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Outcome, Verdict
 from llm_math_tests.exercises import exercise as exercise_called
@@ -117,7 +118,7 @@ class Engine:
                 ("allowed", wrong.allowed),
                 ("note", wrong.note),
                 ("you did", found.sentence if found else ""),
-                ("where", self._place(answer, answer.line)),
+                ("where", self._place(answer, wrong.line or answer.line, wrong.text)),
             ]
         except AnswerEnded as end:
             reply = end.reply
@@ -128,6 +129,7 @@ class Engine:
             lines = [
                 ("expected", check.promise),
                 ("ended" if ended != "raised" else "raised", reply.problem),
+                ("note", on_a_gpu(answer.track, reply)),
                 ("where", self._place(answer, reply.line or answer.line, reply.text)),
             ]
         except NotRun as skipped:

@@ -18,7 +18,7 @@ import numpy as np
 
 from llm_math_tests.answers.door import Fact, Reply, Request
 from llm_math_tests.answers.errstate import usual_errstate
-from llm_math_tests.answers.raised import reply_of_exception
+from llm_math_tests.answers.raised import calling_line, reply_of_exception
 from llm_math_tests.answers.time_limit import TimeLimit
 from llm_math_tests.answers.values import (
     Bfloat16,
@@ -58,12 +58,14 @@ def perform(
     peak = None
     result = None
     failed: Reply | None = None
+    trips = _Trips(source)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         limit = TimeLimit(seconds)
         started = time.perf_counter()
         try:
-            with usual_errstate(), track.loading(), measure as read_peak, limit:
+            watched = track.watched(trips.note) if request.on_accelerator else nullcontext()
+            with usual_errstate(), track.loading(), watched, measure as read_peak, limit:
                 if request.cotangents is None:
                     result = function(*args, **kwargs)
                 else:
@@ -82,6 +84,8 @@ def perform(
     said = tuple(dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in heard))[:5]
     if failed is not None:
         return replace(failed, changed=changed, warnings=said, proved_by=proved_by)
+    if trips.first is not None:
+        return replace(trips.first, changed=changed, warnings=said, proved_by=proved_by)
     facts: list[Fact] = []
     value = table.take(result, facts)
     taken_grads = tuple(None if g is None else table.take(g, []) for g in grads)
@@ -96,6 +100,22 @@ def perform(
         peak_bytes=peak,
         proved_by=proved_by,
     )
+
+
+class _Trips:
+    """Ways to the host that an answer took; the first one is what its author is told of."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self.first: Reply | None = None
+
+    def note(self, how: str) -> None:
+        """A value left the device in this way, just now."""
+        if self.first is None:
+            line, text = calling_line(self._source)
+            if line is not None:
+                problem = f"left the GPU: {how} copies to the host, which has to wait for it"
+                self.first = Reply("raised", problem=problem, line=line, text=text)
 
 
 class _Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import linecache
 import re
+import sys
 import traceback
 from types import TracebackType
 
@@ -80,6 +81,16 @@ def _raised_in(trace: TracebackType | None, source: str) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return trace is not None and trace.tb_frame.f_code.co_filename == source
+
+
+def calling_line(source: str) -> tuple[int | None, str]:
+    """The line of ``source`` that is being carried out, seen from what it called."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename != source:
+        frame = frame.f_back  # type: ignore[assignment]
+    if frame is None:
+        return None, ""
+    return frame.f_lineno, linecache.getline(source, frame.f_lineno).strip()
 
 
 def innermost_line(trace: TracebackType | None, source: str) -> tuple[int | None, str]:

@@ -58,7 +58,8 @@ def expect_close(
     have = extended(got)
     want = truth.value
     if truth.sign_free:
-        want = want * np.where((have * want).sum(axis=-1, keepdims=True) < 0, -1, 1)
+        with np.errstate(invalid="ignore", over="ignore"):
+            want = want * np.where((have * want).sum(axis=-1, keepdims=True) < 0, -1, 1)
     allowed = truth.allowance(dtype)
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(have - want)

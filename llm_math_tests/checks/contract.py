@@ -272,12 +272,12 @@ def stays_on_device(sample: Sample, truth: TruthOf, *, connected: bool = True) -
 
 
 def _expect_on_device(reply: Reply, expected: str) -> None:
-    """The call came back, and the fake accelerator, where it took part, saw nothing amiss."""
+    """The call came back, and what plays the accelerator, if it did, saw nothing amiss."""
     if reply.proved_by == "fake" and reply.ended == "refused":
         raise NotRun(reply.problem)
-    if reply.proved_by == "fake" and reply.ended == "raised":
-        place = f" (line {reply.line}: {reply.text})" if reply.line else ""
-        raise Wrong(expected, reply.problem + place)
+    # A broken rule of the device has no exception's name: real exceptions are the answer's.
+    if reply.ended == "raised" and not reply.exception:
+        raise Wrong(expected, reply.problem, line=reply.line, text=reply.text)
     if reply.ended != "returned":
         raise AnswerEnded(reply)
 

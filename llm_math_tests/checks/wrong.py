@@ -17,6 +17,9 @@ class Wrong(Exception):
     """The tolerance and where it comes from, for a difference in values."""
     note: str = ""
     """What to make of it, where the check itself knows."""
+    line: int | None = None
+    """The line of the answer's file that broke it, where that is known."""
+    text: str = ""
 
     def __str__(self) -> str:
         return f"expected {self.expected}, got {self.got}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from llm_math_tests.exercise import Exercise
@@ -41,7 +42,7 @@ def failure_text(
         did = next(m.sentence for m in exercise.known_mistakes if m.name == first["mistake"])
         return f"{head}\n" + labelled([("you did", f"{did} (as above)")])
     if brief:
-        raised = _cause(first).partition("\n  where ")[0]
+        raised = re.split(r"\n  (?:note|where) ", _cause(first))[0]
         return f"{head}\n" + labelled([("raised", f"{raised} (as above)")])
     lines = [head, first["message"]]
     if verdict not in ("wrong", "error") or _is_of_the_whole_answer(first):

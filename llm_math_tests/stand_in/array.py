@@ -260,6 +260,7 @@ class ndarray:  # noqa: N801
         self, stream: Any = None, order: Any = "C", out: Any = None, blocking: bool = True
     ) -> Host:
         """A copy in host memory."""
+        crossing.leaving(".get()")
         if out is None:
             return np.array(self._host, order=order, copy=True)
         if not isinstance(out, np.ndarray):
@@ -287,26 +288,33 @@ class ndarray:  # noqa: N801
         """The one element as a Python scalar."""
         if self.size != 1:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
+        crossing.leaving(".item()")
         return self._host.item()
 
     def tolist(self) -> Any:
         """The elements as nested lists."""
+        crossing.leaving(".tolist()")
         return self._host.tolist()
 
     def tobytes(self, order: Any = "C") -> bytes:
         """The elements' bytes."""
+        crossing.leaving(".tobytes()")
         return self._host.tobytes(order)
 
     def __bool__(self) -> bool:
+        crossing.leaving("bool()")
         return bool(self._host)
 
     def __int__(self) -> int:
+        crossing.leaving("int()")
         return int(self._host)
 
     def __float__(self) -> float:
+        crossing.leaving("float()")
         return float(self._host)
 
     def __complex__(self) -> complex:
+        crossing.leaving("complex()")
         return complex(self._host)
 
     def __repr__(self) -> str:

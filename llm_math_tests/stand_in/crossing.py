@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,25 @@ IMPLICIT = (
     "Implicit conversion to a NumPy array is not allowed. "
     "Please use `.get()` to construct a NumPy array explicitly."
 )
+
+
+_watchers: list[Callable[[str], None]] = []
+
+
+def leaving(how: str) -> None:
+    """Say that values go to the host, where real CuPy would wait for the device."""
+    for told in _watchers:
+        told(how)
+
+
+@contextmanager
+def watched(told: Callable[[str], None]) -> Iterator[None]:
+    """Hold this open to be told of every way to the host: ``.item()``, ``.get()``, ..."""
+    _watchers.append(told)
+    try:
+        yield
+    finally:
+        _watchers.remove(told)
 
 
 def unsupported(value: object) -> TypeError:

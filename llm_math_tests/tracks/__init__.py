@@ -60,6 +60,9 @@ class Track(Protocol):
     def take(self, obj: Any) -> tuple[Value, Fact] | None:
         """The neutral value and facts of a library array; None if ``obj`` is none."""
 
+    def watched(self, told: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Hold this open to be told of values that leave the device, as far as it can be seen."""
+
     def vjp(
         self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any],
         cotangents: tuple[Value, ...],

@@ -64,6 +64,10 @@ class NumpyTrack:
             return None
         return np.array(obj), Fact(f"numpy.{type(obj).__name__}", str(obj.dtype), "cpu")
 
+    def watched(self, told: Callable[[str], None]) -> AbstractContextManager[None]:
+        """There is no device to leave."""
+        return nullcontext()
+
     def vjp(
         self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any],
         cotangents: tuple[Value, ...],
