@@ -37,15 +37,20 @@ def reference_answer(exercise: Exercise, track: str = "numpy") -> Answer:
 
 def text_with(exercise: Exercise, mistake: Mistake) -> str:
     """The reference file's text with the mistake in it."""
-    text = _reference_text(exercise.topic, mistake.track)
+    return _text_with(exercise.topic, exercise.name, mistake)
+
+
+@cache
+def _text_with(topic: str, name: str, mistake: Mistake) -> str:
+    text = _reference_text(topic, mistake.track)
     if mistake.edit is not None:
-        return mistake.edit(text, exercise.name)
-    start, end = _span(text, exercise.name)
+        return mistake.edit(text, name)
+    start, end = _span(text, name)
     function = text[start:end]
     for instead_of, they_write in ((mistake.instead_of, mistake.they_write), *mistake.also):
         if function.count(instead_of) != 1:
             raise EditDoesNotFit(
-                f"{exercise.name}: mistake {mistake.name}: {instead_of!r} stands "
+                f"{name}: mistake {mistake.name}: {instead_of!r} stands "
                 f"{function.count(instead_of)} times in the reference ({mistake.track}), not once"
             )
         function = function.replace(instead_of, they_write)
