@@ -12,7 +12,7 @@ import numpy as np
 
 from llm_math_tests import tracks
 from llm_math_tests.answers.answer import Answer, Problem, call_in_words
-from llm_math_tests.answers.door import AnswerRoom, Where
+from llm_math_tests.answers.door import AnswerRoom, Reply, Where
 from llm_math_tests.checks.diagnosis import what_they_did
 from llm_math_tests.checks.gpu_words import on_a_gpu
 from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
@@ -45,6 +45,8 @@ class Engine:
     seconds: float = DEFAULT_SECONDS
     diagnose: bool = True
     _answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    _amiss: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By answer that a relation needed: the check it does not pass by itself, if any."""
 
     def answer(self, exercise: Exercise, track: str) -> Answer:
         """The solution's answer to an exercise in a track."""
@@ -93,6 +95,25 @@ class Engine:
             others[name] = other
         return others
 
+    def _culprit(self, answer: Answer) -> str:
+        """Where the current check needs other answers: the one that is wrong by itself."""
+        for name, other in answer.others.items():
+            key = (name, other.track)
+            if key not in self._amiss:
+                self._amiss[key] = self._first_failure(other)
+            if self._amiss[key]:
+                return f"needs {name}, whose check {self._amiss[key]} does not pass"
+        return ""
+
+    def _first_failure(self, answer: Answer) -> str:
+        """The first check of values that an answer does not pass, or nothing."""
+        for check in answer.exercise.checks_in(answer.track):
+            if check.truth is None or check.needs:
+                continue
+            if any(outcome.verdict != "passed" for outcome in self.run(check, answer)):
+                return check.name
+        return ""
+
     def rng(self, exercise: Exercise, check: Check, case: Case) -> np.random.Generator:
         """The generator of a case: the same for every answer, whatever else runs."""
         text = f"{exercise.name}/{check.name}/{case.name}"
@@ -109,29 +130,38 @@ class Engine:
         try:
             check.run(answer, inputs)
         except Wrong as wrong:
-            verdict = "wrong"
-            found = what_they_did(answer) if self.diagnose else None
-            mistake = found.name if found else ""
-            lines = [
-                ("expected", wrong.expected),
-                ("got", wrong.got),
-                ("allowed", wrong.allowed),
-                ("note", wrong.note),
-                ("you did", found.sentence if found else ""),
-                ("where", self._place(answer, wrong.line or answer.line, wrong.text)),
-            ]
+            culprit = self._culprit(answer)
+            if culprit:
+                verdict, lines = "not_run", [("not run", culprit)]
+            else:
+                verdict = "wrong"
+                found = what_they_did(answer) if self.diagnose else None
+                mistake = found.name if found else ""
+                lines = [
+                    ("expected", wrong.expected),
+                    ("got", wrong.got),
+                    ("allowed", wrong.allowed),
+                    ("note", wrong.note),
+                    ("you did", found.sentence if found else ""),
+                    ("where", self._place(answer, wrong.line or answer.line, wrong.text)),
+                ]
         except AnswerEnded as end:
             reply = end.reply
-            ended = reply.ended
-            verdict = "error"
-            if reply.exception == "NotImplementedError" and reply.ended == "raised":
-                verdict = "not_started"
-            lines = [
-                ("expected", check.promise),
-                ("ended" if ended != "raised" else "raised", reply.problem),
-                ("note", on_a_gpu(answer.track, reply)),
-                ("where", self._place(answer, reply.line or answer.line, reply.text)),
-            ]
+            blamed = _whose(reply, answer)
+            if blamed:
+                verdict = "not_run"
+                lines = [("not run", f"needs {blamed}, which ended: {reply.problem}")]
+            else:
+                ended = reply.ended
+                verdict = "error"
+                if reply.exception == "NotImplementedError" and reply.ended == "raised":
+                    verdict = "not_started"
+                lines = [
+                    ("expected", check.promise),
+                    ("ended" if ended != "raised" else "raised", reply.problem),
+                    ("note", on_a_gpu(answer.track, reply)),
+                    ("where", self._place(answer, reply.line or answer.line, reply.text)),
+                ]
         except NotRun as skipped:
             verdict, lines = "not_run", [("not run", skipped.reason)]
         except Exception as fault:
@@ -222,6 +252,14 @@ class Engine:
             f"pytest --exercise {answer.exercise.name} --track {answer.track} "
             f"-k {check.name} --seed {self.seed}"
         )
+
+
+def _whose(reply: Reply, answer: Answer) -> str:
+    """The exercise whose call it was that ended so, where it was not the answer's own."""
+    for name, other in answer.others.items():
+        if any(made is reply for _, _, made in other.calls):
+            return name
+    return ""
 
 
 def _without_points(outcome: Outcome) -> Outcome:

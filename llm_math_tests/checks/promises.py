@@ -23,7 +23,7 @@ from llm_math_tests.answers.values import (
 )
 from llm_math_tests.checks.compare import expect_close
 from llm_math_tests.checks.truth import Truth, difference_vjp, eps, extended
-from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
+from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Inputs, Level
 
 TruthOf = Callable[..., Any]
@@ -182,8 +182,9 @@ def relation(
     """What ties the answers to several exercises together, checked on one person's own.
 
     ``holds(answer, inputs, *others)`` raises :class:`Wrong`; ``others`` are the answers
-    to ``needs``. Where one of them is not started or ends in an error, the relation is
-    not run. It carries no points: one exercise's grade must not hang on another's.
+    to ``needs``. Where one of them is not started, ends in an error or is wrong by
+    itself, the engine does not run the relation. It carries no points: one exercise's
+    grade must not hang on another's.
     """
 
     def run(answer: Answer, inputs: Inputs) -> None:
@@ -194,14 +195,8 @@ def relation(
             tied = " and ".join((answer.exercise.name, *needs))
             wrong.note = wrong.note or f"{tied} do not agree: one of them, at least, is wrong"
             raise
-        except AnswerEnded:
-            failed = [other for other in others if other.calls and other.calls[-1][2].problem]
-            if not failed:
-                raise
-            reason = (
-                f"needs {failed[0].exercise.name}, which ended: {failed[0].calls[-1][2].problem}"
-            )
-            raise NotRun(reason) from None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as misfit:
+            raise Wrong(promise, f"results that do not fit together: {misfit}") from None
 
     return Check(name, "core", promise, run, tuple(cases), points=0, needs=tuple(needs))
 
