@@ -9,6 +9,7 @@ is the reference, ``every(change, value)`` applies a change to each array in a v
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from collections.abc import Callable
 
@@ -180,27 +181,37 @@ VALUE_NOT_SAID = Mistake(
 
 GRAPH_CUT = Mistake(
     "graph_cut",
-    "detached the result from autograd",
+    "cut the graph: detach(), .item(), .numpy() or torch.tensor(...) on the way",
     track="torch",
     edit=around("return every(lambda a: a.detach(), right(*args, **kwargs))", "torch"),
 )
 
 LEFT_THE_DEVICE = Mistake(
     "left_the_device",
-    "moved the result to the CPU: the work has to stay on the device of the inputs",
+    "moved numbers to the CPU: the work has to stay on the device of the inputs",
     track="torch",
     edit=around("return every(lambda a: a.cpu(), right(*args, **kwargs))", "torch"),
 )
 
 ASKED_ON_THE_HOST = Mistake(
     "asked_on_the_host",
-    "asked with .item() whether a number is NaN: the GPU has to stop for the answer",
+    "looked at a value with .item(), if or float(): the GPU has to stop for the answer",
     track="torch",
     edit=around("""
         for mine in first_array(args, kwargs):
             if mine.isnan().any().item():
                 raise ValueError("numbers are expected")
         return right(*args, **kwargs)
+    """, "torch"),
+)  # fmt: skip
+
+MADE_ON_THE_CPU = Mistake(
+    "made_on_the_cpu",
+    "made a tensor on the CPU while the input is on the GPU",
+    track="torch",
+    edit=around("""
+        result = right(*args, **kwargs)
+        return every(lambda a: a + torch.zeros(a.shape, dtype=a.dtype), result)
     """, "torch"),
 )  # fmt: skip
 
@@ -220,3 +231,24 @@ SUMMED_IN_HALF = Mistake(
     edit=lambda text, name: text + "\n\ndef _widened(x):\n    return x\n",
 )
 """For entries whose reference sums: it takes the text's ``_widened`` away."""
+
+_EVIDENCE = (
+    (r"made a (CPU )?tensor|mixes a CPU tensor|returned a CPU tensor", MADE_ON_THE_CPU),
+    (r"Unsupported type <class 'numpy", MADE_ON_THE_CPU),
+    (r"reads a value on the host|left the GPU: (\.item|\w+)\(\)", ASKED_ON_THE_HOST),
+    (r"left the GPU|on a GPU tensor: NumPy cannot see it", LEFT_THE_DEVICE),
+    (r"view size is not compatible with input tensor's", VIEWED),
+)
+
+
+def shown_by(problem: str) -> Mistake | None:
+    """The mistake that an accelerator's complaint, or a library's own error, is evidence of."""
+    found = (mistake for pattern, mistake in _EVIDENCE if re.search(pattern, problem))
+    return next(found, None)
+
+
+EVIDENT = {
+    mistake.name: mistake
+    for mistake in (GRAPH_CUT, ANOTHER_EXCEPTION, VALUE_NOT_SAID, *(one for _, one in _EVIDENCE))
+}
+"""Named by what was seen to happen, whatever the code: true of every answer so named."""

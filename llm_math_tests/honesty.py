@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from llm_math_tests import course, derive, mistakes, tracks
+from llm_math_tests import course, derive, habits, mistakes, tracks
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.door import AnswerRoom, Where
 from llm_math_tests.answers.in_process import InProcess
@@ -46,12 +46,12 @@ class Tried:
     @property
     def named(self) -> bool:
         """Named at least once, and never as another mistake."""
-        return bool(self.called) and set(self.called) == {self.mistake}
+        return bool(self.called) and not self.misnamed
 
     @property
     def misnamed(self) -> bool:
         """Taken for another mistake at least once."""
-        return any(name != self.mistake for name in self.called)
+        return any(name not in {self.mistake, *habits.EVIDENT} for name in self.called)
 
 
 def try_mistake(exercise: Exercise, mistake: Mistake) -> Tried:

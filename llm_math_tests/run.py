@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from llm_math_tests import tracks
+from llm_math_tests import habits, tracks
 from llm_math_tests.answers.answer import Answer, Problem, call_in_words
 from llm_math_tests.answers.door import AnswerRoom, Reply, Where
 from llm_math_tests.checks.diagnosis import what_they_did
@@ -135,7 +135,7 @@ class Engine:
                 verdict, lines = "not_run", [("not run", culprit)]
             else:
                 verdict = "wrong"
-                found = what_they_did(answer) if self.diagnose else None
+                found = (what_they_did(answer) if self.diagnose else None) or wrong.did
                 mistake = found.name if found else ""
                 lines = [
                     ("expected", wrong.expected),
@@ -156,10 +156,13 @@ class Engine:
                 verdict = "error"
                 if reply.exception == "NotImplementedError" and reply.ended == "raised":
                     verdict = "not_started"
+                seen = habits.shown_by(reply.problem) if answer.track == "torch" else None
+                mistake = seen.name if seen else ""
                 lines = [
                     ("expected", check.promise),
                     ("ended" if ended != "raised" else "raised", reply.problem),
                     ("note", on_a_gpu(answer.track, reply)),
+                    ("you did", seen.sentence if seen else ""),
                     ("where", self._place(answer, reply.line or answer.line, reply.text)),
                 ]
         except NotRun as skipped:

@@ -267,7 +267,7 @@ def stays_on_device(sample: Sample, truth: TruthOf, *, connected: bool = True) -
     return Check(
         "stays_on_device", "contract", "the work stays on the device of the inputs",
         run, (_case("float32", sample, "float32", (2,)),), tracks=("torch", "cupy"),
-        broken_by=(habits.LEFT_THE_DEVICE, habits.ASKED_ON_THE_HOST),
+        broken_by=(habits.LEFT_THE_DEVICE, habits.ASKED_ON_THE_HOST, habits.MADE_ON_THE_CPU),
     )  # fmt: skip
 
 
@@ -277,7 +277,8 @@ def _expect_on_device(reply: Reply, expected: str) -> None:
         raise NotRun(reply.problem)
     # A broken rule of the device has no exception's name: real exceptions are the answer's.
     if reply.ended == "raised" and not reply.exception:
-        raise Wrong(expected, reply.problem, line=reply.line, text=reply.text)
+        did = habits.shown_by(reply.problem)
+        raise Wrong(expected, reply.problem, line=reply.line, text=reply.text, did=did)
     if reply.ended != "returned":
         raise AnswerEnded(reply)
 

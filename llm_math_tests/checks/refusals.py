@@ -62,10 +62,11 @@ def refuses_bad_arguments(refusals: Sequence[Refusal]) -> Check:
         if reply.ended != "raised" or reply.exception == "NotImplementedError":
             raise AnswerEnded(reply)
         if reply.exception != "ValueError":
-            raise Wrong(wanted, reply.problem)
+            raise Wrong(wanted, reply.problem, did=habits.ANOTHER_EXCEPTION)
         said = _in_our_words(reply.problem)
         if not _says(said, refusal.argument) or not _says(said, refusal.value):
-            raise Wrong(wanted, reply.problem, note=_how_to_say(refusal, inputs[refusal.argument]))
+            note = _how_to_say(refusal, inputs[refusal.argument])
+            raise Wrong(wanted, reply.problem, note=note, did=habits.VALUE_NOT_SAID)
 
     cases = tuple(
         Case(

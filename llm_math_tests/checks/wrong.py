@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llm_math_tests.answers.door import Reply
+from llm_math_tests.exercise import Mistake
 
 
 @dataclass
@@ -20,6 +21,8 @@ class Wrong(Exception):
     line: int | None = None
     """The line of the answer's file that broke it, where that is known."""
     text: str = ""
+    did: Mistake | None = None
+    """What the answer did, where the check itself has the evidence."""
 
     def __str__(self) -> str:
         return f"expected {self.expected}, got {self.got}"

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from llm_math_tests.exercise import Exercise
+from llm_math_tests.habits import EVIDENT
 from llm_math_tests.wording import headline, labelled, point_text
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def failure_text(
         first["proved_by"] == "stand-in",
     )  # fmt: skip
     if brief and first["mistake"]:
-        did = next(m.sentence for m in exercise.known_mistakes if m.name == first["mistake"])
+        known = {**EVIDENT, **{m.name: m for m in exercise.known_mistakes}}
+        did = known[first["mistake"]].sentence
         return f"{head}\n" + labelled([("you did", f"{did} (as above)")])
     if brief:
         raised = re.split(r"\n  (?:note|where) ", _cause(first))[0]
