@@ -40,6 +40,22 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "perplexity",
         "mse_backward",
     ),
+    "jacobian": (
+        "numerical_jacobian",
+        "jacobian",
+        "jvp",
+        "vjp",
+        "condition_number",
+    ),
+    "backprop": (
+        "linear_backward",
+        "two_layer_forward",
+        "two_layer_backward",
+        "accumulate_gradients",
+        "checkpointed_backward",
+        "unscale_gradients",
+        "update_loss_scale",
+    ),
 }
 
 
