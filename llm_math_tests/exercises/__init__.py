@@ -40,6 +40,14 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "perplexity",
         "mse_backward",
     ),
+    "divergence": (
+        "entropy",
+        "kl_divergence",
+        "js_divergence",
+        "distillation_loss",
+        "gaussian_kl",
+        "kl_penalized_reward",
+    ),
     "jacobian": (
         "numerical_jacobian",
         "jacobian",
