@@ -64,6 +64,16 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "unscale_gradients",
         "update_loss_scale",
     ),
+    "spectral": (
+        "covariance",
+        "pca",
+        "pca_project",
+        "pca_reconstruct",
+        "explained_variance_ratio",
+        "low_rank_approximation",
+        "power_iteration",
+        "effective_rank",
+    ),
 }
 
 

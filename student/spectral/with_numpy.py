@@ -1,0 +1,333 @@
+"""Spectral in NumPy: your answers.
+
+Write the body of each function below, then run: pytest -k spectral --track numpy
+
+Asked of every function: inputs are left as they are and may have any memory
+layout; results stay on their device and have their floating dtype; a
+ValueError names the argument and its value.
+"""
+
+import numpy as np
+
+
+def covariance(x):
+    """Measure how the columns of a table vary together.
+
+    C = (x - m)^T (x - m) / (n - 1),  m = the mean of the rows
+
+    On the diagonal stand the variances of the columns, off it the covariance of
+    each pair; C is symmetric. The divisor is n - 1, not n: the mean was taken
+    from the same rows, and one degree of freedom went into it. Subtract the mean
+    first: the difference of E[x x^T] and m m^T loses every digit when the mean
+    is large. Covariances of hidden states show which directions a language
+    model uses, and are what PCA takes apart.
+
+    Args:
+        x: Data, shape (n, d): n examples in rows, n at least 2, of d numbers.
+
+    Returns:
+        The covariance matrix, shape (d, d), symmetric (up to rounding), in the
+        dtype of x (float16 is computed in float32; integers and booleans give
+        float64). x is not changed.
+
+    Raises:
+        ValueError: x has not exactly two axes, or fewer than 2 rows; the message
+            names x and its shape.
+
+    Example:
+        >>> import numpy as np
+        >>> covariance(np.array([[1.0, 0.0], [3.0, 4.0]]))
+        array([[2., 4.],
+               [4., 8.]])
+
+    Source: Bishop (2006), "Pattern Recognition and Machine Learning", 2.3.4 and
+    12.1.
+    """
+    raise NotImplementedError
+
+
+def pca(x, k):
+    """Find the k directions along which the data varies most.
+
+    C v_i = lambda_i v_i,  lambda_1 >= lambda_2 >= ...,  C = covariance(x)
+
+    The components v_i are orthonormal, and lambda_i is the variance of the data
+    along v_i. They are the eigenvectors of the covariance, and also the right
+    singular vectors of the centred data x - m, where lambda_i =
+    sigma_i^2 / (n - 1). The covariance is the cheaper way when there are many
+    rows. With fewer rows than columns, (x - m) (x - m)^T is smaller and has the
+    same eigenvalues; (x - m)^T u_i then points along v_i, but dividing it by
+    sigma_i is not enough for right angles where sigma_i is small.
+    Interpretability work looks at hidden states and at steering vectors this
+    way.
+
+    The sign of a component is free, and so is the basis where eigenvalues
+    coincide: the answer is checked by its properties. |C v - lambda v| and the
+    error of each lambda stay within a few roundings, times n, of lambda_1. Only
+    the directions matter, so data of size 1e-30 must work as well (its variance
+    may round to 0).
+
+    Args:
+        x: Data, shape (n, d).
+        k: How many components, 1 <= k <= min(n - 1, d).
+
+    Returns:
+        A tuple (components, explained_variance): components of shape (k, d),
+        orthonormal rows, and their variances, shape (k,), in descending order
+        (divisor n - 1). Both in the dtype of x (float16 is computed in float32;
+        integers and booleans give float64). Along directions in which the data
+        does not vary, the variance is 0 up to rounding and the components are
+        still orthonormal.
+
+    Raises:
+        ValueError: k is outside [1, min(n - 1, d)] (the message names k and its
+            value), or x has not exactly two axes, or fewer than 2 rows (it names
+            x and its shape).
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+        >>> components, variance = pca(x, 1)
+        >>> np.abs(components) + 0.0
+        array([[1., 0.]])
+        >>> variance.round(4)
+        array([2.6667])
+
+    Source: Hotelling (1933), "Analysis of a complex of statistical variables
+    into principal components".
+    """
+    raise NotImplementedError
+
+
+def pca_project(x, components):
+    """Describe each row by its coordinates along the components.
+
+    z = (x - m) V^T,  m = the mean of the rows of x,  V = components
+
+    d numbers become k: a vector of a few hundred coordinates keeps most of what
+    distinguishes the embeddings of a language model. Subtract the mean before
+    projecting: a large mean would otherwise hide in the first coordinate.
+
+    Args:
+        x: Data, shape (..., n, d); the mean is taken over the n rows.
+        components: V, shape (..., k, d), one component a row, with the leading
+            axes of x, or shape (k, d) for all of them.
+
+    Returns:
+        Coordinates z of shape (..., n, k), in the dtype of x (float16 is
+        computed in float32; integers and booleans give float64). The inputs are
+        not changed.
+
+    Raises:
+        ValueError: x has fewer than two axes (the message names x and its
+            shape), or components has, or its last axis is not d (it names
+            components and its shape).
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([[1.0, 5.0], [3.0, 9.0]])
+        >>> pca_project(x, np.array([[0.0, 1.0]]))
+        array([[-2.],
+               [ 2.]])
+
+    Source: Bishop (2006), "Pattern Recognition and Machine Learning", 12.1.
+    """
+    raise NotImplementedError
+
+
+def pca_reconstruct(z, components, mean):
+    """Go back from coordinates along the components to the original space.
+
+    x' = z V + m
+
+    With all components this gives the data back. With k of them it is the
+    closest table of that rank, and what is missing is the variance that the
+    other components explain: the mean squared distance |x - x'|^2, with the
+    divisor n - 1, is the sum of the lambda that were left out.
+
+    Args:
+        z: Coordinates, shape (..., n, k), as pca_project gives them.
+        components: V, shape (..., k, d), with the leading axes of z, or (k, d).
+        mean: m, shape (..., d), the mean that was subtracted, with the leading
+            axes of z, or (d,).
+
+    Returns:
+        The reconstruction, shape (..., n, d), in the dtype of z (float16 is
+        computed in float32; integers and booleans give float64). The inputs are
+        not changed.
+
+    Raises:
+        ValueError: z has fewer than two axes (the message names z and its
+            shape); components has, or it has not one row for each coordinate (it
+            names components and its shape); mean has not d numbers, or neither
+            the leading axes of z nor none (it names mean and its shape).
+
+    Example:
+        >>> import numpy as np
+        >>> z = np.array([[-2.0], [2.0]])
+        >>> pca_reconstruct(z, np.array([[0.0, 1.0]]), np.array([2.0, 7.0]))
+        array([[2., 5.],
+               [2., 9.]])
+
+    Source: Bishop (2006), "Pattern Recognition and Machine Learning", 12.1.2.
+    """
+    raise NotImplementedError
+
+
+def explained_variance_ratio(x):
+    """Say which share of the total variance each component explains.
+
+    r_i = lambda_i / sum_j lambda_j
+
+    The lambda are the eigenvalues of the covariance: a few large shares mean
+    that the data lies near a plane of few dimensions. The shares do not change
+    when x is multiplied by a number, so data of size 1e-30 has them too; a
+    covariance in float32 would be 0 there. The eigenvalues of the smaller of
+    (x - m)^T (x - m) and (x - m) (x - m)^T are enough.
+
+    Args:
+        x: Data, shape (n, d), n at least 2.
+
+    Returns:
+        The shares, shape (min(n, d),), in descending order, summing to 1, in the
+        dtype of x (float16 is computed in float32; integers and booleans give
+        float64). Shares of directions without variance are 0 up to rounding.
+
+    Raises:
+        ValueError: x has not exactly two axes, or fewer than 2 rows (the message
+            names x and its shape), or all its rows are the same, so that there
+            is no variance to share (it names x). That last one is a matter of
+            values, looked at on the CPU only.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([[3.0, 0.0], [-3.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+        >>> explained_variance_ratio(x)
+        array([0.9, 0.1])
+
+    Source: Jolliffe (2002), "Principal Component Analysis", 6.1.1.
+    """
+    raise NotImplementedError
+
+
+def low_rank_approximation(w, rank):
+    """Replace a matrix by the closest one of a given rank.
+
+    w = U diag(sigma) V^T,  w_r = sum_{i <= r} sigma_i u_i v_i^T
+
+    No matrix of rank r is closer in the Frobenius norm: the error is
+    sqrt(sigma_{r+1}^2 + sigma_{r+2}^2 + ...). An (m, n) weight kept as two
+    factors of rank r holds r (m + n) numbers instead of m n; this is how weights
+    are compressed, and why LoRA gets by with small ranks. Take the singular
+    values of w itself: the eigenvalues of w^T w are their squares, and lose half
+    of the digits of the small ones.
+
+    Args:
+        w: Matrices, shape (..., m, n).
+        rank: r, 1 <= rank <= min(m, n).
+
+    Returns:
+        The approximation, shape (..., m, n), in the dtype of w (float16 is
+        computed in float32; integers and booleans give float64). Where sigma_r
+        equals sigma_{r+1} there are several, all equally close: any is right.
+
+    Raises:
+        ValueError: rank is outside [1, min(m, n)] (the message names rank and
+            its value), or w has fewer than two axes (it names w and its shape).
+
+    Example:
+        >>> import numpy as np
+        >>> low_rank_approximation(np.array([[3.0, 0.0], [0.0, 1.0]]), 1).round(4) + 0.0
+        array([[3., 0.],
+               [0., 0.]])
+
+    Source: Eckart and Young (1936), "The approximation of one matrix by another
+    of lower rank".
+    """
+    raise NotImplementedError
+
+
+def power_iteration(a, start, steps=100):
+    """Find the largest eigenvalue of a symmetric matrix by multiplying again and again.
+
+    v <- a v / |a v|, steps times;  lambda = v^T a v
+
+    Each product stretches the part of v along the dominant eigenvector (the one
+    whose eigenvalue is largest in magnitude) the most, so the rest fades: after
+    s steps the error of v is at most |lambda_2 / lambda_1|^s times its start,
+    and that of lambda the square of it. Only products with the matrix are
+    needed, which is how the sharpness of a loss is measured (the largest
+    eigenvalue of a Hessian that nobody could store) and how spectral
+    normalization works. The eigenvalue is the Rayleigh quotient v^T a v, not the
+    norm |a v|: a dominant eigenvalue may be negative. Divide by the norm at
+    every step, or the numbers overflow; with a of size 1e-30, bring it to size 1
+    before squares are taken.
+
+    Args:
+        a: A symmetric matrix, shape (n, n). Its dominant eigenvalue is asked for
+            with |lambda_2 / lambda_1| <= 0.8.
+        start: The vector to begin with, shape (n,), of any length above 0 and
+            not orthogonal to the dominant eigenvector.
+        steps: How many products, at least 1.
+
+    Returns:
+        A tuple (eigenvalue, eigenvector): a scalar of shape () and a unit vector
+        of shape (n,), its sign free, in the dtype of a (float16 is computed in
+        float32; integers and booleans give float64). The inputs are not changed.
+
+    Raises:
+        ValueError: a is not a square matrix (the message names a and its shape),
+            start has not the shape (n,) (it names start and its shape), steps is
+            below 1 (it names steps and its value), or start is all zeros (it
+            names start; a matter of values, looked at on the CPU only).
+
+    Example:
+        >>> import numpy as np
+        >>> a = np.array([[-3.0, 0.0], [0.0, 1.0]])
+        >>> value, vector = power_iteration(a, np.array([1.0, 1.0]))
+        >>> round(float(value), 4)
+        -3.0
+        >>> np.abs(vector).round(4)
+        array([1., 0.])
+
+    Source: von Mises and Pollaczek-Geiringer (1929), "Praktische Verfahren der
+    Gleichungsaufloesung"; Golub and Van Loan, "Matrix Computations", 8.2.1.
+    """
+    raise NotImplementedError
+
+
+def effective_rank(w):
+    """Say how many dimensions a matrix really uses.
+
+    p_i = sigma_i / sum_j sigma_j,  effective rank = exp(-sum_i p_i log p_i)
+
+    The singular values, divided by their sum, are a distribution; the
+    exponential of its entropy counts how many of them matter. Equal singular
+    values give their number, one that dwarfs the rest gives 1, and unlike the
+    rank it moves smoothly: small noise does not make a matrix full. Collapsing
+    representations and the rank of learned updates are watched with it. The
+    singular values themselves are taken, not their squares.
+
+    Args:
+        w: Matrices, shape (..., m, n), m and n at least 1.
+
+    Returns:
+        The effective ranks, shape (...), between 1 and min(m, n), in the dtype
+        of w (float16 is computed in float32; integers and booleans give
+        float64). Singular values of 0 add nothing (0 log 0 = 0). The zero matrix
+        has no distribution; it gets 0, which is its rank.
+
+    Raises:
+        ValueError: w has fewer than two axes; the message names w and its shape.
+
+    Example:
+        >>> import numpy as np
+        >>> round(float(effective_rank(np.eye(3))), 4)
+        3.0
+        >>> round(float(effective_rank(np.ones((2, 5)))), 4)
+        1.0
+
+    Source: Roy and Vetterli (2007), "The effective rank: a measure of effective
+    dimensionality".
+    """
+    raise NotImplementedError
