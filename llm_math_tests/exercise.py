@@ -74,6 +74,8 @@ class Mistake:
     edit: Callable[[str, str], str] | None = None
     """Instead of words to replace: makes the wrong text of the file's text and the
     function's name."""
+    helper: str = ""
+    """The private function of the reference whose words are replaced, if not its own."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def _text_with(topic: str, name: str, mistake: Mistake) -> str:
     text = _reference_text(topic, mistake.track)
     if mistake.edit is not None:
         return mistake.edit(text, name)
-    start, end = _span(text, name)
+    start, end = _span(text, mistake.helper or name)
     function = text[start:end]
     for instead_of, they_write in ((mistake.instead_of, mistake.they_write), *mistake.also):
         if function.count(instead_of) != 1:

@@ -43,64 +43,6 @@ def agree(name, inputs, wanted, rtol=1e-12, atol=1e-13):
             np.testing.assert_allclose(one, want, rtol=100 * rtol, atol=100 * atol)
 
 
-MASKS = {
-    "none": None,
-    "causal": np.tril(np.ones((3, 4), bool)),
-    "keys": np.array([True, False, True, True]),
-    "padding": np.arange(4) < np.array([1, 3]).reshape(2, 1, 1),
-    "one_empty": np.array([[True] * 4, [False] * 4, [True, False, False, True]]),
-}
-
-
-@pytest.fixture(params=MASKS)
-def mask(request):
-    return MASKS[request.param]
-
-
-@pytest.fixture
-def qkv():
-    q, k, v = arrays(1, (2, 3, 5), (2, 4, 5), (2, 4, 2))
-    return {"q": q, "k": k, "v": v}
-
-
-def library(q, k, v, mask):
-    torch = pytest.importorskip("torch")
-    attend = torch.nn.functional.scaled_dot_product_attention
-    tensors = [torch.tensor(x, requires_grad=True) for x in (q, k, v)]
-    keep = None if mask is None else torch.tensor(np.broadcast_to(mask, (*q.shape[:-1], 4)))
-    return tensors, attend(*tensors, attn_mask=keep)
-
-
-def test_scores_are_einsum_over_the_root(qkv):
-    q, k = qkv["q"], qkv["k"]
-    agree("attention_scores", {"q": q, "k": k}, np.einsum("bid,bjd->bij", q, k) / 5**0.5)
-
-
-@pytest.mark.parametrize("n", [0, 1, 2, 9])
-def test_causal_mask_is_tri(n):
-    assert (truth.causal_mask(n).value == np.tri(n, dtype=bool)).all()
-    for track in TRACKS:
-        assert (reference("causal_mask", track, {"n": n}) == np.tri(n, dtype=bool)).all()
-
-
-def test_attention_is_the_library_s(qkv, mask):
-    _, out = library(**qkv, mask=mask)
-    agree("scaled_dot_product_attention", {**qkv, "mask": mask}, out.detach().numpy(), atol=1e-12)
-
-
-def test_attention_backward_is_autograd_s(qkv, mask):
-    torch = pytest.importorskip("torch")
-    tensors, out = library(**qkv, mask=mask)
-    (g,) = arrays(2, (2, 3, 2))
-    grads = torch.autograd.grad(out, tensors, torch.tensor(g))
-    agree(
-        "scaled_dot_product_attention_backward",
-        {"grad_output": g, **qkv, "mask": mask},
-        tuple(grad.numpy() for grad in grads),
-        atol=1e-12,
-    )
-
-
 def test_attention_in_many_digits():
     mpmath = pytest.importorskip("mpmath")
     q, k, v = arrays(3, (2, 3), (6, 3), (6, 2), spread=4.0)
@@ -123,37 +65,6 @@ def test_large_scores_pick_the_best_key():
     v = np.arange(8.0).reshape(4, 2)
     agree("scaled_dot_product_attention", {"q": q, "k": k, "v": v}, v[[0, 3]])
     agree("flash_attention", {"q": q, "k": k, "v": v, "block_size": 1}, v[[0, 3]])
-
-
-@pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("block_size", [1, 3, 4, 64])
-@pytest.mark.parametrize(("n", "m"), [(6, 6), (3, 8), (8, 3)])
-def test_flash_is_the_library_s(n, m, block_size, causal):
-    torch = pytest.importorskip("torch")
-    q, k, v = arrays(4, (2, n, 4), (2, m, 4), (2, m, 3))
-    attend = torch.nn.functional.scaled_dot_product_attention
-    out = attend(*(torch.tensor(x) for x in (q, k, v)), is_causal=causal).numpy()
-    inputs = {"q": q, "k": k, "v": v, "block_size": block_size, "causal": causal}
-    agree("flash_attention", inputs, out, atol=1e-12)
-
-
-@pytest.mark.parametrize("heads", [1, 2, 4])
-@pytest.mark.parametrize("masked", [False, True])
-def test_multi_head_is_the_library_s(heads, masked):
-    torch = pytest.importorskip("torch")
-    d = 8
-    x, *weights = arrays(5, (2, 5, d), *[(d, d)] * 4)
-    layer = torch.nn.MultiheadAttention(d, heads, bias=False, batch_first=True, dtype=torch.float64)
-    with torch.no_grad():
-        layer.in_proj_weight.copy_(torch.tensor(np.concatenate([w.T for w in weights[:3]])))
-        layer.out_proj.weight.copy_(torch.tensor(weights[3].T))
-    kept = np.arange(5) < np.array([[5], [3]])
-    hidden = torch.tensor(~kept) if masked else None
-    tokens = torch.tensor(x)
-    out, _ = layer(tokens, tokens, tokens, key_padding_mask=hidden, need_weights=False)
-    inputs = {"x": x, **dict(zip(("w_q", "w_k", "w_v", "w_o"), weights, strict=True))}
-    inputs |= {"num_heads": heads, "mask": kept[:, None, :] if masked else None}
-    agree("multi_head_attention", inputs, out.detach().numpy(), rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -133,107 +133,19 @@ def test_squared_error_fades_and_cross_entropy_does_not():
     assert float(faded) == pytest.approx(-4 / 3 * math.exp(-60), rel=1e-12)
 
 
-def test_scipy_agrees():
-    special = pytest.importorskip("scipy.special")
-    rng = np.random.default_rng(0)
-    z, targets = rng.normal(0, 3, (50, 7)), rng.integers(0, 7, 50)
-    logs = special.log_softmax(z, axis=-1)
-    losses = -logs[np.arange(50), targets]
-    assert_within(losses.mean(), truth.cross_entropy(z, targets))
-    kept = targets != 3
-    assert_within(losses[kept].mean(), truth.cross_entropy(z, targets, 3))
-    assert_within(np.exp(losses.mean()), truth.perplexity(z, targets))
-    smoothed = 0.8 * losses.mean() - 0.2 * logs.mean()
-    assert_within(smoothed, truth.label_smoothing_cross_entropy(z, targets, 0.2))
+def test_the_squared_error_is_torch_s():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(2)
+    z, targets = rng.normal(0, 3, (20, 7)), rng.integers(0, 7, 20)
+    hot = torch.nn.functional.one_hot(torch.tensor(targets), 7).double()
+    loss = torch.nn.functional.mse_loss(torch.softmax(torch.tensor(z), -1), hot)
+    assert loss.item() == pytest.approx(float(truth.mean_squared_error(z, targets).value))
 
 
 @pytest.fixture(scope="module")
 def torch_track():
     pytest.importorskip("torch")
     return reference("torch")
-
-
-def random_batch(seed=0, classes=7):
-    rng = np.random.default_rng(seed)
-    z = rng.normal(0, 3, (4, 5, classes))
-    targets = rng.integers(0, classes, (4, 5))
-    targets[1, 2:] = -100
-    return z, targets
-
-
-@pytest.mark.parametrize("ignore_index", [-100, 3])
-def test_torch_agrees_on_loss_and_gradient(torch_track, ignore_index):
-    import torch
-
-    z, targets = random_batch()
-    if ignore_index != -100:
-        targets = np.where(targets == -100, 0, targets)
-    leaf, t = torch.tensor(z, requires_grad=True), torch.tensor(targets)
-    loss = torch.nn.functional.cross_entropy(
-        leaf.flatten(0, 1), t.flatten(), ignore_index=ignore_index
-    )
-    (grad,) = torch.autograd.grad(loss, leaf)
-    wanted = truth.cross_entropy(z, targets, ignore_index)
-    gradient = truth.cross_entropy_backward(z, targets, ignore_index)
-    assert_within(loss.item(), wanted)
-    assert_within(grad.numpy(), gradient)
-    assert_within(torch_track.cross_entropy(leaf, t, ignore_index).item(), wanted)
-    (again,) = torch.autograd.grad(torch_track.cross_entropy(leaf, t, ignore_index), leaf)
-    assert_within(again.numpy(), gradient)
-    ours = torch_track.cross_entropy_backward(leaf.detach(), t, ignore_index)
-    assert_within(ours.numpy(), gradient)
-
-
-@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.7, 1.0])
-def test_torch_agrees_on_label_smoothing(torch_track, smoothing):
-    import torch
-
-    z, targets = random_batch(1)
-    targets = np.where(targets == -100, 0, targets)
-    leaf, t = torch.tensor(z), torch.tensor(targets)
-    theirs = torch.nn.functional.cross_entropy(
-        leaf.flatten(0, 1), t.flatten(), label_smoothing=smoothing
-    )
-    wanted = truth.label_smoothing_cross_entropy(z, targets, smoothing)
-    assert_within(theirs.item(), wanted)
-    assert_within(torch_track.label_smoothing_cross_entropy(leaf, t, smoothing).item(), wanted)
-
-
-def test_torch_agrees_on_perplexity_and_squared_error(torch_track):
-    import torch
-
-    z, targets = random_batch(2)
-    targets = np.where(targets == -100, 0, targets)
-    leaf, t = torch.tensor(z, requires_grad=True), torch.tensor(targets)
-    theirs = torch.nn.functional.cross_entropy(leaf.flatten(0, 1), t.flatten()).exp()
-    assert_within(theirs.item(), truth.perplexity(z, targets))
-    assert_within(torch_track.perplexity(leaf, t).item(), truth.perplexity(z, targets))
-    loss = torch.nn.functional.mse_loss(
-        torch.softmax(leaf, -1), torch.nn.functional.one_hot(t, 7).to(leaf.dtype)
-    )
-    assert loss.item() == pytest.approx(float(truth.mean_squared_error(z, targets).value))
-    (grad,) = torch.autograd.grad(loss, leaf)
-    assert_within(grad.numpy(), truth.mse_backward(z, targets))
-    ours = torch_track.mse_backward(leaf.detach(), t).numpy()
-    assert_within(ours, truth.mse_backward(z, targets))
-
-
-def test_torch_agrees_where_nothing_is_kept_or_possible(torch_track):
-    import torch
-
-    for z, targets in (
-        (np.zeros((2, 3)), [-100, -100]),
-        (np.zeros((0, 3)), []),
-        (np.array([[0.0, -np.inf]]), [1]),
-        (np.array([[0.0, -np.inf]]), [0]),
-        (np.full((1, 2), -np.inf), [0]),
-    ):
-        t = np.array(targets, "int64")
-        theirs = torch.nn.functional.cross_entropy(torch.tensor(z), torch.tensor(t)).item()
-        wanted = float(truth.cross_entropy(z, t).value)
-        ours = torch_track.cross_entropy(torch.tensor(z), torch.tensor(t)).item()
-        for loss in (theirs, ours, float(NUMPY.cross_entropy(z, t))):
-            assert loss == wanted or (math.isnan(loss) and math.isnan(wanted))
 
 
 @pytest.mark.parametrize("target", [-1, 3])

@@ -48,6 +48,12 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "gaussian_kl",
         "kl_penalized_reward",
     ),
+    "embeddings": (
+        "one_hot",
+        "embedding_lookup",
+        "embedding_backward",
+        "embedding_sgd_step",
+    ),
     "jacobian": (
         "numerical_jacobian",
         "jacobian",

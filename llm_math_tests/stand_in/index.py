@@ -38,7 +38,8 @@ def prepare(key: object, shape: tuple[int, ...], host_of: Callable[[Any], Any]) 
             axis += len(shape) - used
             continue
         if _is_integers(part) and axis < len(shape) and shape[axis] > 0:
-            parts[place] = part % shape[axis]
+            # Narrow indices are widened before they wrap: 300 does not fit into uint8.
+            parts[place] = part.astype(np.int64) % shape[axis]
         axis += _axes(part)
     return tuple(parts)
 
