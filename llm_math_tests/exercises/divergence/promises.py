@@ -8,7 +8,13 @@ import numpy as np
 
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import plain
-from llm_math_tests.checks.promises import TruthOf, expect_gradient, expect_truth, result_dtype
+from llm_math_tests.checks.promises import (
+    TruthOf,
+    expect_arrived,
+    expect_gradient,
+    expect_truth,
+    result_dtype,
+)
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Inputs
@@ -36,8 +42,7 @@ def gradient_survives(
         expect_truth(answer, got, wanted, dtype)
         arrays = {name: extended(value) for name, value in inputs.items() if np.ndim(value)}
         for argument, slope in slopes(**arrays).items():
-            if grads[argument] is None:
-                raise Wrong(f"a gradient with respect to {argument}", "none")
+            expect_arrived(grads[argument], argument)
             weight = extended(cotangent)[..., None] if cotangent.ndim else extended(cotangent)
             have = plain(grads[argument])
             anything = np.isnan(slope)
