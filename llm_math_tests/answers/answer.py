@@ -117,11 +117,16 @@ class Answer:
         return reply
 
     def vjp(self, inputs: Inputs, cotangents: Sequence[Value]) -> tuple[Value, dict[str, Value]]:
-        """The value, and the library's own gradient for every floating input (or None)."""
+        """The value, and the library's own gradient for every floating input (or None).
+
+        The gradients of the arrays in a dict stand under their keys.
+        """
         reply = self.ask(inputs, cotangents=cotangents)
         request = self.calls[-1][1]
         names = list(parameters_of(self.exercise.signature_in(self.track)))
-        values = [*zip(names, request.args, strict=False), *request.kwargs.items()]
+        values: list[tuple[str, Value]] = []
+        for name, value in (*zip(names, request.args, strict=False), *request.kwargs.items()):
+            values += value.items() if isinstance(value, dict) else [(name, value)]
         floating = [n for n, v in values if is_array(v) and dtype_name(v) in _FLOATING]
         return reply.value, dict(zip(floating, reply.grads, strict=True))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from llm_math_tests.answers.door import Loaded, Reply, Request, Room, Where
 from llm_math_tests.answers.replies import decode_loaded, decode_reason, decode_reply
-from llm_math_tests.answers.values import Blocks, dtype_name, is_array
+from llm_math_tests.answers.values import Blocks, Value, dtype_name, is_array
 from llm_math_tests.answers.wire import BadFrame, Encoder
 from llm_math_tests.answers.worker_process import Gone, Process, tampered
 from llm_math_tests.tracks import hardware
@@ -196,7 +196,9 @@ def _unmeasured(process: Process) -> Reply:
 
 def _floating_in(request: Request) -> int:
     """How many gradients a request with cotangents asks for."""
-    values = (*request.args, *request.kwargs.values())
+    values: list[Value] = []
+    for value in (*request.args, *request.kwargs.values()):
+        values += value.values() if isinstance(value, dict) else [value]
     return sum(is_array(value) and dtype_name(value) in _FLOATING for value in values)
 
 

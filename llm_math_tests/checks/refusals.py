@@ -65,7 +65,7 @@ def refuses_bad_arguments(refusals: Sequence[Refusal]) -> Check:
             raise Wrong(wanted, reply.problem, did=habits.ANOTHER_EXCEPTION)
         said = _in_our_words(reply.problem)
         if not _says(said, refusal.argument) or not _says(said, refusal.value):
-            note = _how_to_say(refusal, inputs[refusal.argument])
+            note = _how_to_say(refusal, inputs.get(refusal.argument))
             raise Wrong(wanted, reply.problem, note=note, did=habits.VALUE_NOT_SAID)
 
     cases = tuple(

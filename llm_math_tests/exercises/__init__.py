@@ -86,6 +86,16 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "gradient_through_depth",
         "dead_fraction",
     ),
+    "normalization": (
+        "layer_norm",
+        "layer_norm_backward",
+        "rms_norm",
+        "rms_norm_backward",
+        "pre_norm_block",
+        "pre_norm_block_backward",
+        "post_norm_block",
+        "transformer_block",
+    ),
     "spectral": (
         "covariance",
         "pca",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ def library(path: str, how: Callable[..., Any] | None = None) -> Yardstick:
     return Yardstick(path, call)
 
 
+@cache
 def _found(path: str) -> Any:
     parts = path.split(".")
     for end in range(len(parts) - 1, 0, -1):

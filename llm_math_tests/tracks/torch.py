@@ -120,10 +120,17 @@ class TorchTrack:
         """Autograd through the answer's own forward; None where nothing is connected."""
         args, kwargs = list(args), dict(kwargs)
         leaves = []
-        places: tuple[tuple[Any, Any], ...] = (
+        places: list[tuple[Any, Any]] = []
+        tops: tuple[tuple[Any, Any], ...] = (
             *((args, i) for i in range(len(args))),
             *((kwargs, name) for name in kwargs),
         )
+        for holder, key in tops:
+            if isinstance(holder[key], dict):
+                holder[key] = dict(holder[key])
+                places += [(holder[key], name) for name in holder[key]]
+            else:
+                places.append((holder, key))
         for holder, key in places:
             given = holder[key]
             if isinstance(given, torch.Tensor) and given.is_floating_point():

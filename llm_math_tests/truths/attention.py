@@ -152,27 +152,33 @@ def multi_head_attention(
 ) -> Truth:
     """Attention in each slice of the width, put side by side and mixed by w_o."""
     tokens = extended(x)
+    weights = tuple(extended(w) for w in (w_q, w_k, w_v, w_o))
+    value, scale = attended_by_heads(tokens, np.abs(tokens), weights, num_heads, _kept(mask))
+    return Truth(value, scale, terms=3 * tokens.shape[-1] + tokens.shape[-2], relative_to=_NEAR)
+
+
+def attended_by_heads(
+    tokens: np.ndarray,
+    known: np.ndarray,
+    weights: tuple[np.ndarray, ...],
+    num_heads: int,
+    keep: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same in extended numbers, with what it is known to where the tokens are to ``known``."""
     shape = tokens.shape
     width = shape[-1] // num_heads
 
     def in_heads(projected: np.ndarray) -> np.ndarray:
         return projected.reshape(*shape[:-1], num_heads, width).swapaxes(-2, -3)
 
-    weights = [extended(w) for w in (w_q, w_k, w_v)]
-    q, k, v = (in_heads(tokens @ w) for w in weights)
-    sizes = tuple(in_heads(np.abs(tokens) @ np.abs(w)) for w in weights)
-    keep = _kept(mask)
+    *to_heads, mixed = weights
+    q, k, v = (in_heads(tokens @ w) for w in to_heads)
+    sizes = tuple(in_heads(known @ np.abs(w)) for w in to_heads)
     if keep is not None and keep.ndim > 2:
         keep = keep[..., None, :, :]
     found = _attend(q, k, v, keep, sizes)  # type: ignore[arg-type]
-    mixed = extended(w_o)
 
     def merged(heads: np.ndarray) -> np.ndarray:
         return heads.swapaxes(-2, -3).reshape(shape)
 
-    return Truth(
-        merged(found.value) @ mixed,
-        merged(found.scale) @ np.abs(mixed),
-        terms=3 * shape[-1] + shape[-2],
-        relative_to=_NEAR,
-    )
+    return merged(found.value) @ mixed, merged(found.scale) @ np.abs(mixed)

@@ -185,16 +185,9 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     _check_mask(mask, (*q.shape[:-1], k.shape[-2]))
     scale = 1 / math.sqrt(q.shape[-1])
     scores = (_widened(q) * scale) @ _transposed(_widened(k))
-    if mask is not None:
-        np.copyto(scores, -np.inf, where=~mask)
-    top = scores.max(axis=-1, keepdims=True)
-    top[top == -np.inf] = 0
-    scores -= top
-    np.exp(scores, out=scores)
-    total = scores.sum(axis=-1, keepdims=True)
-    total[total == 0] = 1
+    weights, total = _exponentials(scores, mask)
     # Dividing the mixture by the sum is less work than dividing the weights.
-    out = scores @ _widened(v)
+    out = weights @ _widened(v)
     out /= total
     return out.astype(_as_float(q).dtype, copy=False)
 
@@ -260,7 +253,8 @@ def scaled_dot_product_attention_backward(grad_output, q, k, v, mask=None):
     scale = 1 / math.sqrt(q.shape[-1])
     keys, values = _widened(k), _widened(v)
     queries = _widened(q) * scale
-    weights, total = _exponentials(queries @ _transposed(keys), mask)
+    scores = queries @ _transposed(keys)
+    weights, total = _exponentials(scores, mask)
     # P = weights / total; dividing g, which is smaller, does the same.
     g = _widened(grad_output) / total
     dv = _transposed(weights) @ g

@@ -127,11 +127,12 @@ def cross_entropy_backward(logits, targets, ignore_index=-100):
     scores = _widened(_as_float(logits))
     grad = scores - scores.max(axis=-1, keepdims=True)
     cp.exp(grad, out=grad)
-    grad /= grad.sum(axis=-1, keepdims=True)
+    count = cp.maximum(kept.sum(), 1).astype(grad.dtype)
+    # softmax's division and the mean's in one pass: p / count
+    grad /= grad.sum(axis=-1, keepdims=True) * count
     rows = grad.reshape(-1, grad.shape[-1])
-    rows[cp.arange(len(rows)), chosen.reshape(-1)] -= 1
-    grad /= cp.maximum(kept.sum(), 1).astype(grad.dtype)
-    cp.copyto(grad, 0, where=~kept[..., None])
+    rows[cp.arange(len(rows)), chosen.reshape(-1)] -= 1 / count
+    grad[~kept] = 0
     return grad.astype(_as_float(logits).dtype, copy=False)
 
 

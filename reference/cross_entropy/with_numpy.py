@@ -25,10 +25,8 @@ def _check_targets(logits, targets):
         )
 
 
-def _check_range(targets, classes, ignore_index=None):
+def _check_range(targets, classes):
     bad = (targets < 0) | (targets >= classes)
-    if ignore_index is not None:
-        bad &= targets != ignore_index
     if bad.any():
         raise ValueError(
             f"targets must be in [0, {classes - 1}] (or ignore_index, where there is one), "
@@ -81,10 +79,10 @@ def cross_entropy(logits, targets, ignore_index=-100):
     ignore_index as in torch.nn.functional.cross_entropy.
     """
     _check_targets(logits, targets)
-    # values are looked at on the CPU only
-    _check_range(targets, logits.shape[-1], ignore_index)
     kept = targets != ignore_index
     chosen = np.where(kept, targets, 0)
+    # values are looked at on the CPU only
+    _check_range(chosen, logits.shape[-1])
     scores = _widened(_as_float(logits))
     with np.errstate(invalid="ignore", divide="ignore"):
         shifted = scores - scores.max(axis=-1, keepdims=True)
@@ -133,19 +131,20 @@ def cross_entropy_backward(logits, targets, ignore_index=-100):
     classification network outputs".
     """
     _check_targets(logits, targets)
-    # values are looked at on the CPU only
-    _check_range(targets, logits.shape[-1], ignore_index)
     kept = targets != ignore_index
     chosen = np.where(kept, targets, 0)
+    # values are looked at on the CPU only
+    _check_range(chosen, logits.shape[-1])
     scores = _widened(_as_float(logits))
     with np.errstate(invalid="ignore"):
         grad = scores - scores.max(axis=-1, keepdims=True)
         np.exp(grad, out=grad)
-        grad /= grad.sum(axis=-1, keepdims=True)
+        count = np.maximum(kept.sum(), 1).astype(grad.dtype)
+        # softmax's division and the mean's in one pass: p / count
+        grad /= grad.sum(axis=-1, keepdims=True) * count
     rows = grad.reshape(-1, grad.shape[-1])
-    rows[np.arange(len(rows)), chosen.reshape(-1)] -= 1
-    grad /= np.maximum(kept.sum(), 1).astype(grad.dtype)
-    np.copyto(grad, 0, where=~kept[..., None])
+    rows[np.arange(len(rows)), chosen.reshape(-1)] -= 1 / count
+    grad[~kept] = 0
     return grad.astype(_as_float(logits).dtype, copy=False)
 
 

@@ -25,10 +25,8 @@ def _check_targets(logits, targets):
         )
 
 
-def _check_range(targets, classes, ignore_index=None):
+def _check_range(targets, classes):
     bad = (targets < 0) | (targets >= classes)
-    if ignore_index is not None:
-        bad &= targets != ignore_index
     if bad.any():
         raise ValueError(
             f"targets must be in [0, {classes - 1}] (or ignore_index, where there is one), "
@@ -86,11 +84,11 @@ def cross_entropy(logits, targets, ignore_index=-100):
     ignore_index as in torch.nn.functional.cross_entropy.
     """
     _check_targets(logits, targets)
-    # values are looked at on the CPU only
-    if logits.device.type == "cpu":
-        _check_range(targets, logits.shape[-1], ignore_index)
     kept = targets != ignore_index
     chosen = targets.masked_fill(~kept, 0).long()
+    # values are looked at on the CPU only
+    if logits.device.type == "cpu":
+        _check_range(chosen, logits.shape[-1])
     scores = _widened(_as_float(logits))
     top = scores.detach().amax(dim=-1, keepdim=True)
     picked = scores.gather(-1, chosen[..., None]) - top
@@ -142,16 +140,19 @@ def cross_entropy_backward(logits, targets, ignore_index=-100):
     classification network outputs".
     """
     _check_targets(logits, targets)
-    # values are looked at on the CPU only
-    if logits.device.type == "cpu":
-        _check_range(targets, logits.shape[-1], ignore_index)
     kept = targets != ignore_index
     chosen = targets.masked_fill(~kept, 0).long()
+    # values are looked at on the CPU only
+    if logits.device.type == "cpu":
+        _check_range(chosen, logits.shape[-1])
     scores = _widened(_as_float(logits))
     grad = (scores - scores.detach().amax(dim=-1, keepdim=True)).exp_()
-    grad = grad / grad.sum(dim=-1, keepdim=True)
-    grad.scatter_add_(-1, chosen[..., None], -torch.ones_like(grad[..., :1]))
-    grad /= kept.sum().clamp(min=1)
+    count = kept.sum().clamp(min=1)
+    # softmax's division and the mean's in one pass: p / count
+    total = grad.sum(dim=-1, keepdim=True) * count
+    # Autograd needs what exp gave: it is written over only where nobody will ask for it.
+    grad = grad / total if grad.requires_grad else grad.div_(total)
+    grad.scatter_add_(-1, chosen[..., None], -torch.ones_like(total) / count)
     grad.masked_fill_(~kept[..., None], 0)
     return grad.to(_as_float(logits).dtype)
 

@@ -24,6 +24,7 @@ from llm_math_tests.exercises.attention.situations import (
     queries_and_keys,
     rows,
 )
+from llm_math_tests.exercises.attention.slips import ALL_AXES_TURNED, of_every_scale
 from llm_math_tests.truths import attention as truth
 
 
@@ -172,18 +173,7 @@ EXERCISE = Exercise(
         "before the product and convert back at the very end.",
     ),
     mistakes=(
-        Mistake(
-            "divided_by_d",
-            "divided by d, not by its root",
-            "scale = 1 / math.sqrt(q.shape[-1])",
-            "scale = 1 / q.shape[-1]",
-        ),
-        Mistake(
-            "not_divided",
-            "left out the division by sqrt(d)",
-            "scale = 1 / math.sqrt(q.shape[-1])",
-            "scale = 1.0",
-        ),
+        *of_every_scale(),
         Mistake(
             "multiplied_by_the_root",
             "multiplied by sqrt(d) instead of dividing",
@@ -202,12 +192,7 @@ EXERCISE = Exercise(
             "scores = (_widened(q) * scale) @ _transposed(_widened(k))",
             "scores = _widened(k) @ _transposed(_widened(q) * scale)",
         ),
-        Mistake(
-            "all_axes_turned",
-            "transposed k with .T, which turns round the batch axes too",
-            "_transposed(_widened(k))",
-            "_widened(k).T",
-        ),
+        ALL_AXES_TURNED,
         Mistake(
             "cosine_similarity",
             "divided by the lengths of the vectors, which makes it cosine similarity",
@@ -229,45 +214,11 @@ EXERCISE = Exercise(
             "scores = (q.astype(np.float32) * scale) @ _transposed(k.astype(np.float32))",
         ),
         Mistake(
-            "always_float64",
-            "returned float64 whatever came in",
-            "return scores.astype(_as_float(q).dtype, copy=False)",
-            "return scores.astype(np.float64)",
-        ),
-        Mistake(
-            "input_overwritten",
-            "scaled the caller's q in place",
-            "scores = (_widened(q) * scale) @ _transposed(_widened(k))",
-            "q = _as_float(q)\n"
-            "    q *= q.dtype.type(scale)\n"
-            "    scores = _widened(q) @ _transposed(_widened(k))",
-        ),
-        Mistake(
             "width_not_checked",
             "let keys of another width through, where one of width 1 is broadcast",
             "_check_same_width(q, k)",
             "if k.shape[-1] != q.shape[-1]:\n"
             "        return _widened(q)[..., :1] * _transposed(_widened(k)[..., :1])",
-        ),
-        Mistake(
-            "width_left_to_matmul",
-            "left the check of the widths to matmul, whose message does not say which argument",
-            "_check_same_width(q, k)",
-            "",
-        ),
-        Mistake(
-            "result_detached",
-            "detached the result from autograd",
-            "return scores.to(_as_float(q).dtype)",
-            "return scores.detach().to(_as_float(q).dtype)",
-            track="torch",
-        ),
-        Mistake(
-            "root_on_the_cpu",
-            "made the root as a tensor on the CPU",
-            "scale = 1 / math.sqrt(q.shape[-1])",
-            "scale = 1 / torch.tensor([float(q.shape[-1])], dtype=_widened(q).dtype).sqrt()",
-            track="torch",
         ),
     ),
     bench=Bench(

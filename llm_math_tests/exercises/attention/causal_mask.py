@@ -73,13 +73,7 @@ EXERCISE = Exercise(
             truth.causal_mask,
             (_tokens(0), _tokens(1), _tokens(2), _tokens(300)),
         ),
-        Check(
-            "is_boolean",
-            "contract",
-            "the mask is boolean",
-            _is_boolean,
-            (_tokens(4),),
-        ),
+        Check("is_boolean", "contract", "the mask is boolean", _is_boolean, (_tokens(4),)),
         takes_a_device(_sample, truth.causal_mask),
         *(
             check
@@ -164,23 +158,10 @@ EXERCISE = Exercise(
             "np.squeeze(np.tri(n, dtype=bool))",
         ),
         Mistake(
-            "number_not_checked",
-            "let an n below 0 through, which gives an empty mask",
-            "if not (n >= 0 and n < math.inf and n == int(n)):",
-            "if False:",
-        ),
-        Mistake(
             "nan_not_checked",
             "compared n with int(n), which cannot be made of NaN or inf: the message is Python's",
             "if not (n >= 0 and n < math.inf and n == int(n)):",
             "if n != int(n) or n < 0:",
-        ),
-        Mistake(
-            "device_ignored",
-            "made the mask on the CPU whatever device says",
-            "position = torch.arange(n, device=device)",
-            "position = torch.arange(n)",
-            track="torch",
         ),
     ),
     bench=Bench(

@@ -6,8 +6,15 @@ import numpy as np
 
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast, plain
+from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
-from llm_math_tests.checks.promises import expect_truth, gradient_flows, values
+from llm_math_tests.checks.promises import (
+    expect_same,
+    expect_truth,
+    gradient_flows,
+    relation,
+    values,
+)
 from llm_math_tests.checks.situations import Rng, given, ordinary, refused
 from llm_math_tests.checks.wrong import NotRun, Wrong
 from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs
@@ -151,6 +158,24 @@ def _long(block_size: int, *, causal: bool) -> Case:
     return Case(name, make, f"2048 queries, 2048 keys, blocks of {block_size}")
 
 
+def _equals_attention(
+    answer: Answer, inputs: Inputs, attention: Answer, causal_mask: Answer
+) -> None:
+    """Where there are more keys than queries, or fewer, the larger square's corner is meant."""
+    n, m = len(inputs["q"]), len(inputs["k"])
+    square = causal_mask({"n": max(n, m)})
+    expect_shape(square, (max(n, m), max(n, m)))
+    mask = plain(expect_array(square, answer.track))[:n, :m]
+    wanted = attention({**{name: inputs[name] for name in "qkv"}, "mask": mask})
+    true = truth.flash_attention(**inputs)
+    expect_same(answer, answer(inputs), wanted, true.scale, true.relative_to, terms=true.terms)
+
+
+_CAUSAL = tuple(
+    _sized(n, m, size, causal=True)
+    for n, m, size in ((5, 5, 2), (5, 5, 1), (5, 5, 64), (3, 7, 2), (7, 3, 2), (7, 4, 3), (1, 5, 2))
+)
+
 EXERCISE = Exercise(
     name="flash_attention",
     topic="attention",
@@ -177,19 +202,15 @@ EXERCISE = Exercise(
             "core",
             "query i sees keys j <= i, whatever n, m and the block size are",
             truth.flash_attention,
-            tuple(
-                _sized(n, m, size, causal=True)
-                for n, m, size in (
-                    (5, 5, 2),
-                    (5, 5, 1),
-                    (5, 5, 64),
-                    (3, 7, 2),
-                    (7, 3, 2),
-                    (7, 4, 3),
-                    (1, 5, 2),
-                )
-            ),
+            _CAUSAL,
             points=2,
+        ),
+        relation(
+            "equals_attention",
+            "the same as your attention with your causal mask",
+            ["scaled_dot_product_attention", "causal_mask"],
+            _equals_attention,
+            (_CAUSAL[0], *_CAUSAL[3:5]),
         ),
         gradient_flows(
             truth.flash_attention,

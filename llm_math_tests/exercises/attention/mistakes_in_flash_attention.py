@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llm_math_tests.exercise import Mistake
+from llm_math_tests.exercises.attention.slips import ALL_AXES_TURNED
 
 MISTAKES = (
     Mistake(
@@ -156,24 +157,7 @@ MISTAKES = (
             ),
         ),
     ),
-    Mistake(
-        "always_float64",
-        "returned float64 whatever came in",
-        "return out.astype(_as_float(q).dtype, copy=False)",
-        "return out.astype(np.float64)",
-    ),
-    Mistake(
-        "input_overwritten",
-        "scaled the caller's q in place",
-        "queries = _widened(q) * (1 / math.sqrt(q.shape[-1]))",
-        "queries = _widened(q)\n    queries *= queries.dtype.type(1 / math.sqrt(q.shape[-1]))",
-    ),
-    Mistake(
-        "all_axes_turned",
-        "transposed the keys with .T, which turns round the batch axes too",
-        "_transposed(_widened(k[..., start:stop, :]))",
-        "_widened(k[..., start:stop, :]).T",
-    ),
+    ALL_AXES_TURNED,
     Mistake(
         "block_size_not_checked",
         "let a block size below 1 through",
@@ -187,26 +171,6 @@ MISTAKES = (
         "out = out * shrink + weights @ _widened(v[..., start:stop, :])\n"
         "        if q.dtype == torch.bfloat16:\n"
         "            total, out = total.bfloat16().float(), out.bfloat16().float()",
-        track="torch",
-    ),
-    Mistake(
-        "keys_left_to_matmul",
-        "left the check of the widths to matmul, whose message does not say which argument",
-        "_check_same_width(q, k)",
-        "",
-    ),
-    Mistake(
-        "result_detached",
-        "detached the result from autograd",
-        "return out.to(_as_float(q).dtype)",
-        "return out.detach().to(_as_float(q).dtype)",
-        track="torch",
-    ),
-    Mistake(
-        "written_into_a_new_tensor",
-        "wrote the blocks into a tensor on the CPU",
-        "out = queries.new_zeros((*q.shape[:-1], v.shape[-1]))",
-        "out = torch.zeros((*q.shape[:-1], v.shape[-1]), dtype=queries.dtype)",
         track="torch",
     ),
 )

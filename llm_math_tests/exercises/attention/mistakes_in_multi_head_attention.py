@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llm_math_tests.exercise import Mistake
+from llm_math_tests.exercises.attention.slips import of_every_mask, of_every_softmax
 
 MISTAKES = (
     Mistake(
@@ -23,10 +24,7 @@ MISTAKES = (
         ".reshape(*x.shape[:-1], num_heads, width).swapaxes(-2, -3)",
         ".reshape(*x.shape[:-2], num_heads, n, width)",
         also=(
-            (
-                "merged = heads.swapaxes(-2, -3).reshape(x.shape)",
-                "merged = heads.reshape(x.shape)",
-            ),
+            ("merged = heads.swapaxes(-2, -3).reshape(x.shape)", "merged = heads.reshape(x.shape)"),
         ),
     ),
     Mistake(
@@ -47,12 +45,7 @@ MISTAKES = (
             ),
         ),
     ),
-    Mistake(
-        "output_weights_forgotten",
-        "forgot w_o",
-        "(merged @ _widened(w_o))",
-        "merged",
-    ),
+    Mistake("output_weights_forgotten", "forgot w_o", "(merged @ _widened(w_o))", "merged"),
     Mistake(
         "divided_by_the_whole_width",
         "divided the scores by sqrt(d); each head's width is d / H",
@@ -89,45 +82,13 @@ MISTAKES = (
         "if mask is not None and mask.ndim > 2:",
         "if mask is not None and mask.ndim > 2 and mask.shape[0] not in (1, num_heads):",
     ),
-    Mistake(
-        "mask_ignored",
-        "left the mask out",
-        "scaled_dot_product_attention(q, k, v, mask)",
-        "scaled_dot_product_attention(q, k, v)",
-    ),
+    *of_every_softmax(),
+    *of_every_mask(),
     Mistake(
         "mask_of_queries",
         "applied the mask to the queries, not to the keys",
         "mask = mask[..., None, :, :]",
         "mask = mask[..., None, :, :].swapaxes(-1, -2)",
-    ),
-    Mistake(
-        "masked_with_a_large_negative_number",
-        "masked with -1e9: where no key is left, all of them get equal weight",
-        "heads = scaled_dot_product_attention(q, k, v, mask)",
-        "if mask is not None:\n"
-        "        mask = mask | ~mask.any(axis=-1, keepdims=True)\n"
-        "    heads = scaled_dot_product_attention(q, k, v, mask)",
-    ),
-    Mistake(
-        "no_maximum_subtracted",
-        "exponentiated without subtracting the row's maximum",
-        "heads = scaled_dot_product_attention(q, k, v, mask)",
-        "e = np.exp(q @ _transposed(k) / math.sqrt(width))\n"
-        "    if mask is not None:\n"
-        "        e *= mask\n"
-        "    heads = e @ v / np.maximum(e.sum(axis=-1, keepdims=True), 1e-300)",
-    ),
-    Mistake(
-        "maximum_before_the_mask",
-        "took the maximum before masking: keys far below a masked one underflow to 0",
-        "heads = scaled_dot_product_attention(q, k, v, mask)",
-        "s = q @ _transposed(k) / math.sqrt(width)\n"
-        "    e = np.exp((s - s.max(axis=-1, keepdims=True)).astype(q.dtype))\n"
-        "    if mask is not None:\n"
-        "        e = e * mask\n"
-        "    total = e.sum(axis=-1, keepdims=True)\n"
-        "    heads = e @ v / np.where(total == 0, 1, total).astype(q.dtype)",
     ),
     Mistake(
         "all_weights_transposed",
@@ -159,21 +120,6 @@ MISTAKES = (
         "    heads = e @ v / total",
     ),
     Mistake(
-        "always_float64",
-        "returned float64 whatever came in",
-        "return (merged @ _widened(w_o)).astype(dtype, copy=False)",
-        "return (merged @ _widened(w_o)).astype(np.float64)",
-    ),
-    Mistake(
-        "input_overwritten",
-        "wrote the output into the caller's x",
-        "return (merged @ _widened(w_o)).astype(dtype, copy=False)",
-        "if x.dtype.kind != 'f':\n"
-        "        x = x.astype(dtype)\n"
-        "    x[...] = merged @ _widened(w_o)\n"
-        "    return x",
-    ),
-    Mistake(
         "heads_not_checked",
         "let a number of heads through that does not divide the width",
         "if num_heads < 1 or d % num_heads:",
@@ -190,13 +136,6 @@ MISTAKES = (
         "left the check of the mask to attention, which sees the axis of the heads in it",
         "_check_mask(mask, (*x.shape[:-1], n))",
         "",
-    ),
-    Mistake(
-        "result_detached",
-        "detached the result from autograd",
-        "return (merged @ _widened(w_o)).to(dtype)",
-        "return (merged @ _widened(w_o)).detach().to(dtype)",
-        track="torch",
     ),
     Mistake(
         "weights_copied",

@@ -6,10 +6,17 @@ import numpy as np
 
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast, plain
+from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
-from llm_math_tests.checks.promises import expect_truth, gradient_flows, values
+from llm_math_tests.checks.promises import (
+    expect_same,
+    expect_truth,
+    gradient_flows,
+    relation,
+    values,
+)
 from llm_math_tests.checks.situations import Rng, changed, ordinary
-from llm_math_tests.checks.truth import Truth
+from llm_math_tests.checks.truth import Truth, extended
 from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs, Refusal, Size
 from llm_math_tests.exercises.attention import yardsticks
 from llm_math_tests.exercises.attention.mistakes_in_multi_head_attention import MISTAKES
@@ -75,6 +82,20 @@ def _keeps_heads_apart(answer: Answer, inputs: Inputs) -> None:
         expect_truth(answer, answer(only), truth.multi_head_attention(**only), "float64")
 
 
+def _heads_are_attention(answer: Answer, inputs: Inputs, attention: Answer) -> None:
+    x, heads = inputs["x"], inputs["num_heads"]
+    width = x.shape[-1] // heads
+    slices = [slice(head * width, (head + 1) * width) for head in range(heads)]
+    parts = []
+    for columns in slices:
+        one = attention({name: x @ inputs[f"w_{name}"][:, columns] for name in "qkv"})
+        parts.append(expect_array(one, answer.track))
+        expect_shape(one, (*x.shape[:-1], width))
+    wanted = extended(np.concatenate(parts, axis=-1)) @ extended(inputs["w_o"])
+    true = truth.multi_head_attention(**inputs)
+    expect_same(answer, answer(inputs), wanted, true.scale, true.relative_to, terms=true.terms)
+
+
 def _order_does_not_matter(answer: Answer, inputs: Inputs) -> None:
     """Without a mask, attention does not know the order of its tokens."""
     order = [2, 0, 1]
@@ -134,6 +155,13 @@ EXERCISE = Exercise(
             "each head owns a contiguous slice of the width",
             _keeps_heads_apart,
             (_tokens(3, 6, 2), _tokens(3, 6, 3)),
+        ),
+        relation(
+            "heads_are_attention",
+            "each head is your attention, in its slice of the width",
+            ["scaled_dot_product_attention"],
+            _heads_are_attention,
+            (_tokens(5, 6, 2), _tokens(5, 6, 3)),
         ),
         Check(
             "order_of_tokens_does_not_matter",
@@ -229,6 +257,7 @@ EXERCISE = Exercise(
         moved_bytes=lambda inputs: 2 * plain(inputs["x"]).nbytes + 4 * plain(inputs["w_q"]).nbytes,
         operations=lambda inputs: _operations(inputs),
         yardsticks=yardsticks.MULTI_HEAD,
+        compositions=yardsticks.MULTI_HEAD_COMPOSED,
     ),
 )
 

@@ -172,5 +172,6 @@ EXERCISE = Exercise(
         moved_bytes=lambda inputs: sum(plain(inputs[x]).nbytes for x in "qqkv"),
         operations=lambda inputs: dims(inputs)[0] * dims(inputs)[1] * (4 * dims(inputs)[2] + 5),
         yardsticks=yardsticks.ATTENTION,
+        compositions=yardsticks.ATTENTION_COMPOSED,
     ),
 )

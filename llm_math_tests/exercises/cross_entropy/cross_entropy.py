@@ -6,6 +6,7 @@ from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import gradient_flows, values
 from llm_math_tests.checks.situations import ordinary
 from llm_math_tests.exercise import Exercise, Mistake
+from llm_math_tests.exercises.benches import matrix_bench
 from llm_math_tests.exercises.cross_entropy import yardsticks
 from llm_math_tests.exercises.cross_entropy.promises import (
     bad_targets,
@@ -22,15 +23,18 @@ from llm_math_tests.exercises.cross_entropy.situations import (
     NONE_KEPT,
     POISONED,
     SEQUENCES,
+    SIZES,
     SURE_AND_RIGHT,
     SURE_AND_WRONG,
     TINY,
-    bench,
     minus_infinity,
+    rows,
     tokens,
 )
 from llm_math_tests.exercises.cross_entropy.slips import (
     FORWARD_LOSS,
+    IGNORE_INDEX_HARD_CODED,
+    half_precision_sum,
     of_every_answer,
     of_every_loss,
 )
@@ -140,7 +144,7 @@ EXERCISE = Exercise(
         "number of tokens kept.",
     ),
     mistakes=(
-        *of_every_answer("_check_range(targets, logits.shape[-1], ignore_index)"),
+        *of_every_answer("chosen"),
         *of_every_loss(),
         Mistake(
             "log_likelihood",
@@ -219,42 +223,12 @@ EXERCISE = Exercise(
             _MEAN,
             "mean = np.where(kept, losses, 0).sum() / losses.dtype.type(max(kept.sum(), 1))",
         ),
-        Mistake(
-            "ignore_index_hard_coded",
-            "left out -100, whatever ignore_index says",
-            "kept = targets != ignore_index",
-            "kept = targets != -100",
-            also=(("logits.shape[-1], ignore_index)", "logits.shape[-1], -100)"),),
-        ),
-        Mistake(
-            "half_precision_sum",
-            "summed in float16, which holds nothing above 65504",
-            "scores = _widened(_as_float(logits))",
-            "scores = _as_float(logits)",
-            also=(
-                (
-                    "np.log(shifted.sum(axis=-1))",
-                    "np.log(np.add.accumulate(shifted, axis=-1, dtype=shifted.dtype)[..., -1])",
-                ),
-                (
-                    "np.where(kept, losses, 0).sum()",
-                    "np.cumsum(np.where(kept, losses, 0), dtype=losses.dtype)[-1:].sum()",
-                ),
-            ),
-        ),
-        Mistake(
-            "count_read_on_the_host",
-            "asked the device for a number with .item(), where it has to stop",
-            "kept.sum()",
-            "kept.sum().item()",
-            track="torch",
-            also=(
-                (
-                    "mean = losses",
-                    "mean = losses.new_tensor(float('nan')) if not kept.any() else losses",
-                ),
-            ),
-        ),
+        IGNORE_INDEX_HARD_CODED,
+        half_precision_sum("np.where(kept, losses, 0)"),
     ),
-    bench=bench(1, 4, yardsticks.CROSS_ENTROPY),
+    # A scalar has no axes to flatten, and one on the CPU may meet a tensor on the GPU.
+    not_broken_by=("leading_axes_flattened", "made_on_the_cpu"),
+    bench=matrix_bench(
+        rows, 1, 4, yardsticks.CROSS_ENTROPY, SIZES, yardsticks.CROSS_ENTROPY_COMPOSED
+    ),
 )

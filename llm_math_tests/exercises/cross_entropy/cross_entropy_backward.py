@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import Value
+from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
-from llm_math_tests.checks.promises import gradient_matches, values
+from llm_math_tests.checks.promises import (
+    expect_same,
+    gradient_matches,
+    relation,
+    result_dtype,
+    values,
+)
 from llm_math_tests.checks.situations import ordinary
+from llm_math_tests.checks.truth import extended
 from llm_math_tests.exercise import Exercise, Inputs, Mistake
+from llm_math_tests.exercises.benches import matrix_bench
 from llm_math_tests.exercises.cross_entropy import yardsticks
 from llm_math_tests.exercises.cross_entropy.promises import (
     bad_targets,
@@ -20,20 +30,26 @@ from llm_math_tests.exercises.cross_entropy.promises import (
     two_kept,
 )
 from llm_math_tests.exercises.cross_entropy.situations import (
+    IGNORED,
     LARGE,
     LONG_GRADIENTS,
     MARKED,
     NONE_KEPT,
     POISONED,
     SEQUENCES,
+    SIZES,
     SURE_AND_RIGHT,
     SURE_AND_WRONG,
     TINY,
-    bench,
     minus_infinity,
+    rows,
     tokens,
 )
-from llm_math_tests.exercises.cross_entropy.slips import HALF_NORMALIZER, of_every_answer
+from llm_math_tests.exercises.cross_entropy.slips import (
+    IGNORE_INDEX_HARD_CODED,
+    of_every_answer,
+    running_sum,
+)
 from llm_math_tests.truths import cross_entropy as truth
 
 
@@ -41,9 +57,22 @@ def _at(inputs: Inputs) -> tuple[Inputs, Value]:
     return inputs, np.ones(())
 
 
-_ONE_HOT = "rows[np.arange(len(rows)), chosen.reshape(-1)] -= 1"
-_DIVIDED = "grad /= np.maximum(kept.sum(), 1).astype(grad.dtype)"
-_ZEROED = "np.copyto(grad, 0, where=~kept[..., None])"
+def _softmax_minus_one_hot(answer: Answer, inputs: Inputs, softmax: Answer) -> None:
+    targets = inputs["targets"]
+    kept = targets != inputs.get("ignore_index", IGNORED)
+    p = softmax({"logits": inputs["logits"]})
+    expect_shape(p, inputs["logits"].shape)
+    difference = extended(expect_array(p, answer.track)).copy()
+    difference[kept, targets[kept]] -= 1
+    difference[~kept] = 0
+    wanted = (difference / kept.sum()).astype(result_dtype(inputs, answer.track))
+    true = truth.cross_entropy_backward(**inputs)
+    expect_same(answer, answer(inputs), wanted, true.scale, true.relative_to, terms=true.terms)
+
+
+_ONE_HOT = "rows[np.arange(len(rows)), chosen.reshape(-1)] -= 1 / count"
+_COUNT = "count = np.maximum(kept.sum(), 1).astype(grad.dtype)"
+_ZEROED = "grad[~kept] = 0"
 
 EXERCISE = Exercise(
     name="cross_entropy_backward",
@@ -60,6 +89,13 @@ EXERCISE = Exercise(
         ),
         gradient_matches(
             truth.cross_entropy, _at, ["logits"], (*ordinary(tokens, SEQUENCES), *MARKED[:2])
+        ),
+        relation(
+            "softmax_minus_one_hot",
+            "your softmax minus the one-hot, divided by the tokens kept",
+            ["softmax"],
+            _softmax_minus_one_hot,
+            (*ordinary(tokens, SEQUENCES), *MARKED[:2]),
         ),
         values(
             "leaves_out_ignored_tokens",
@@ -141,7 +177,7 @@ EXERCISE = Exercise(
         "With no token kept, take care not to divide by 0 before.",
     ),
     mistakes=(
-        *of_every_answer("_check_range(targets, logits.shape[-1], ignore_index)"),
+        *of_every_answer("chosen"),
         Mistake(
             "observed_minus_predicted",
             "subtracted the wrong way round: a step along it makes the loss larger",
@@ -158,31 +194,31 @@ EXERCISE = Exercise(
             "target_set_to_minus_one",
             "set the target's place to -1 where p - 1 belongs",
             _ONE_HOT,
-            "rows[np.arange(len(rows)), chosen.reshape(-1)] = -1",
+            "rows[np.arange(len(rows)), chosen.reshape(-1)] = -1 / count",
         ),
         Mistake(
             "only_two_axes",
             "indexed rows and targets of a matrix: other numbers of axes do not work",
             _ONE_HOT,
-            "grad[np.arange(len(chosen)), chosen] -= 1",
+            "grad[np.arange(len(chosen)), chosen] -= 1 / count",
         ),
         Mistake(
             "not_divided",
             "left out the division: this is the gradient of the sum, not of the mean",
-            _DIVIDED,
-            "pass",
+            _COUNT,
+            "count = grad.dtype.type(1)",
         ),
         Mistake(
             "divided_by_all_tokens",
             "divided by the number of all tokens, not of those kept",
-            _DIVIDED,
-            "grad /= grad.dtype.type(max(1, targets.size))",
+            _COUNT,
+            "count = grad.dtype.type(max(1, targets.size))",
         ),
         Mistake(
             "divided_by_the_elements",
             "divided by tokens times classes: the mean is over tokens",
-            _DIVIDED,
-            _DIVIDED + "\n    grad /= grad.dtype.type(grad.shape[-1])",
+            _COUNT,
+            _COUNT + " * grad.dtype.type(grad.shape[-1])",
         ),
         Mistake(
             "ignored_rows_not_zeroed",
@@ -194,7 +230,7 @@ EXERCISE = Exercise(
             "one_hot_zeroed_only",
             "left the softmax in the rows of ignored tokens: only their one-hot is 0",
             _ONE_HOT,
-            "rows[np.arange(len(rows)), chosen.reshape(-1)] -= kept.reshape(-1)",
+            "rows[np.arange(len(rows)), chosen.reshape(-1)] -= kept.reshape(-1) / count",
             also=((_ZEROED, "pass"),),
         ),
         Mistake(
@@ -206,50 +242,37 @@ EXERCISE = Exercise(
         Mistake(
             "divided_by_no_tokens",
             "divided by the number of kept tokens when it is 0: 0 / 0 is NaN",
-            _DIVIDED,
-            "pass",
+            _COUNT,
+            "count = grad.dtype.type(1)",
             also=(
                 (
                     _ZEROED,
-                    _ZEROED + "\n    with np.errstate(invalid='ignore'):\n"
+                    f"{_ZEROED}\n    with np.errstate(invalid='ignore'):\n"
                     "        grad /= kept.sum().astype(grad.dtype)",
                 ),
             ),
         ),
-        Mistake(
-            "ignore_index_hard_coded",
-            "left out -100, whatever ignore_index says",
-            "kept = targets != ignore_index",
-            "kept = targets != -100",
-            also=(("logits.shape[-1], ignore_index)", "logits.shape[-1], -100)"),),
-        ),
+        IGNORE_INDEX_HARD_CODED,
         Mistake(
             "epsilon_in_the_logarithm",
             "differentiated log(p + 1e-7): the push fades where p is below that",
-            _DIVIDED,
-            "p = rows[np.arange(len(rows)), chosen.reshape(-1)] + 1\n"
-            "    rows *= (p / (p + 1e-7)).astype(p.dtype)[:, None]\n    " + _DIVIDED,
+            _ZEROED,
+            "p = rows[np.arange(len(rows)), chosen.reshape(-1)] * count + 1\n"
+            f"    rows *= (p / (p + 1e-7)).astype(p.dtype)[:, None]\n    {_ZEROED}",
         ),
         Mistake(
             "normalized_over_the_batch",
             "normalized over all tokens together, not over each token's classes",
-            "grad /= grad.sum(axis=-1, keepdims=True)",
-            "grad /= grad.sum()",
+            "grad.sum(axis=-1, keepdims=True)",
+            "grad.sum()",
         ),
         Mistake(
             "half_precision_sum",
             "summed in float16, where adding to a large sum changes nothing",
             "scores = _widened(_as_float(logits))",
             "scores = _as_float(logits)",
-            also=(("grad.sum(axis=-1, keepdims=True)", HALF_NORMALIZER.format("grad")),),
-        ),
-        Mistake(
-            "ones_on_the_host",
-            "made the ones on the CPU, whatever the device of the logits",
-            "torch.ones_like(grad[..., :1])",
-            "torch.ones(grad[..., :1].shape, dtype=grad.dtype)",
-            track="torch",
+            also=(running_sum("grad", "-1:"),),
         ),
     ),
-    bench=bench(2, 5, yardsticks.CROSS_ENTROPY_BACKWARD),
+    bench=matrix_bench(rows, 2, 5, yardsticks.BACKWARD, SIZES, yardsticks.BACKWARD_COMPOSED),
 )

@@ -8,6 +8,7 @@ from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import gradient_flows, values
 from llm_math_tests.checks.situations import Rng, given, ordinary, refused
 from llm_math_tests.exercise import Case, Exercise, Inputs, Mistake
+from llm_math_tests.exercises.benches import matrix_bench
 from llm_math_tests.exercises.cross_entropy import yardsticks
 from llm_math_tests.exercises.cross_entropy.promises import (
     bad_targets,
@@ -22,14 +23,19 @@ from llm_math_tests.exercises.cross_entropy.situations import (
     MANY_TOKENS,
     NO_TOKEN,
     SEQUENCES,
+    SIZES,
     SURE_AND_RIGHT,
     SURE_AND_WRONG,
     TINY,
-    bench,
     minus_infinity,
+    rows,
     tokens,
 )
-from llm_math_tests.exercises.cross_entropy.slips import HALF_SUM, of_every_answer
+from llm_math_tests.exercises.cross_entropy.slips import (
+    ZERO_WITHOUT_TOKENS,
+    half_precision_sum,
+    of_every_answer,
+)
 from llm_math_tests.truths import cross_entropy as truth
 
 _RATES = tuple(given(tokens, "smoothing", value) for value in (0.3, 1.0))
@@ -249,22 +255,8 @@ EXERCISE = Exercise(
             "mean = losses.sum() / losses.size",
             "mean = np.mean(losses, axis=0) if losses.ndim else losses",
         ),
-        Mistake(
-            "zero_without_tokens",
-            "returned 0 for an empty batch, as if it had all been predicted",
-            "mean = losses.sum() / losses.size",
-            "mean = losses.sum() / max(1, losses.size)",
-        ),
-        Mistake(
-            "half_precision_sum",
-            "summed in float16, which holds nothing above 65504",
-            "scores = _widened(_as_float(logits))",
-            "scores = _as_float(logits)",
-            also=(
-                ("shifted.sum(axis=-1)", HALF_SUM.format("shifted")),
-                ("losses.sum()", "np.cumsum(losses, dtype=losses.dtype)[-1:].sum()"),
-            ),
-        ),
+        ZERO_WITHOUT_TOKENS,
+        half_precision_sum(),
         Mistake(
             "smoothing_not_checked",
             "let a smoothing outside [0, 1] through",
@@ -272,5 +264,7 @@ EXERCISE = Exercise(
             "if False:",
         ),
     ),
-    bench=bench(1, 5, yardsticks.LABEL_SMOOTHING),
+    # A scalar has no axes to flatten, and one on the CPU may meet a tensor on the GPU.
+    not_broken_by=("leading_axes_flattened", "made_on_the_cpu"),
+    bench=matrix_bench(rows, 1, 5, yardsticks.LABEL_SMOOTHING, SIZES),
 )

@@ -9,6 +9,7 @@ from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import gradient_matches, values
 from llm_math_tests.checks.situations import ordinary
 from llm_math_tests.exercise import Exercise, Inputs, Mistake
+from llm_math_tests.exercises.benches import matrix_bench
 from llm_math_tests.exercises.cross_entropy import yardsticks
 from llm_math_tests.exercises.cross_entropy.promises import (
     bad_targets,
@@ -24,8 +25,8 @@ from llm_math_tests.exercises.cross_entropy.situations import (
     SURE_AND_RIGHT,
     SURE_AND_WRONG,
     TINY,
-    bench,
     minus_infinity,
+    rows,
     tokens,
 )
 from llm_math_tests.exercises.cross_entropy.slips import of_every_answer
@@ -189,13 +190,6 @@ EXERCISE = Exercise(
             "probs /= probs.sum(axis=-1, keepdims=True)",
             "probs /= probs.sum()",
         ),
-        Mistake(
-            "ones_on_the_host",
-            "made the ones on the CPU, whatever the device of the logits",
-            "torch.ones_like(inner)",
-            "torch.ones(inner.shape, dtype=inner.dtype)",
-            track="torch",
-        ),
     ),
-    bench=bench(2, 9, yardsticks.MSE_BACKWARD, classes=8192),
+    bench=matrix_bench(rows, 2, 9, yardsticks.MSE_BACKWARD, ((64, 1024), (1024, 8192))),
 )

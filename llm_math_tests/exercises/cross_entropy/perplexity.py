@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from llm_math_tests.answers.answer import Answer
+from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
-from llm_math_tests.checks.promises import gradient_flows, values
+from llm_math_tests.checks.promises import (
+    expect_same,
+    gradient_flows,
+    relation,
+    result_dtype,
+    values,
+)
 from llm_math_tests.checks.situations import ordinary
-from llm_math_tests.exercise import Exercise, Mistake
+from llm_math_tests.checks.truth import extended
+from llm_math_tests.exercise import Exercise, Inputs, Mistake
+from llm_math_tests.exercises.benches import matrix_bench
 from llm_math_tests.exercises.cross_entropy import yardsticks
 from llm_math_tests.exercises.cross_entropy.promises import (
     bad_targets,
@@ -22,19 +34,31 @@ from llm_math_tests.exercises.cross_entropy.situations import (
     PERPLEXED,
     SEQUENCES,
     SHIFTED,
+    SIZES,
     SURE_AND_RIGHT,
     SURE_AND_WRONG,
     TINY,
-    bench,
     minus_infinity,
+    rows,
     tokens,
 )
 from llm_math_tests.exercises.cross_entropy.slips import (
-    HALF_SUM,
+    ZERO_WITHOUT_TOKENS,
+    half_precision_sum,
     of_every_answer,
     of_every_loss,
 )
 from llm_math_tests.truths import cross_entropy as truth
+
+
+def _exponential_of_cross_entropy(answer: Answer, inputs: Inputs, cross_entropy: Answer) -> None:
+    loss = cross_entropy(inputs)
+    expect_shape(loss, ())
+    hesitation = np.exp(extended(expect_array(loss, answer.track)))
+    true = truth.perplexity(**inputs)
+    wanted = hesitation.astype(result_dtype(inputs, answer.track))
+    expect_same(answer, answer(inputs), wanted, true.scale, true.relative_to, terms=true.terms)
+
 
 _MEAN = "mean = losses.sum() / losses.size"
 _EXP = "np.exp(mean)"
@@ -58,6 +82,13 @@ EXERCISE = Exercise(
             "equal logits of V classes have perplexity V",
             truth.perplexity,
             GUESSES,
+        ),
+        relation(
+            "exponential_of_cross_entropy",
+            "the exponential of your cross_entropy",
+            ["cross_entropy"],
+            _exponential_of_cross_entropy,
+            ordinary(tokens, SEQUENCES),
         ),
         gradient_flows(truth.perplexity, ordinary(tokens, SEQUENCES), through=["logits"]),
         values(
@@ -187,17 +218,13 @@ EXERCISE = Exercise(
             "means = losses.mean(axis=-1) if losses.ndim and losses.size else losses\n"
             "        mean = np.log(np.exp(means).mean())",
         ),
-        Mistake(
-            "zero_loss_without_tokens",
-            "returned 1 for an empty batch, as if it had all been predicted",
-            _MEAN,
-            "mean = losses.sum() / max(1, losses.size)",
-        ),
+        ZERO_WITHOUT_TOKENS,
         Mistake(
             "padding_left_out",
             "left out targets of -100, which are out of range here",
             "_check_range(targets, logits.shape[-1])",
-            "_check_range(targets, logits.shape[-1], -100)\n    targets = np.maximum(targets, 0)",
+            "targets = np.where(targets == -100, 0, targets)\n"
+            "    _check_range(targets, logits.shape[-1])",
         ),
         Mistake(
             "loss_capped",
@@ -205,16 +232,9 @@ EXERCISE = Exercise(
             _EXP,
             "np.exp(np.minimum(mean, 20))",
         ),
-        Mistake(
-            "half_precision_sum",
-            "summed in float16, which holds nothing above 65504",
-            "scores = _widened(_as_float(logits))",
-            "scores = _as_float(logits)",
-            also=(
-                ("shifted.sum(axis=-1)", HALF_SUM.format("shifted")),
-                ("losses.sum()", "np.cumsum(losses, dtype=losses.dtype)[-1:].sum()"),
-            ),
-        ),
+        half_precision_sum(),
     ),
-    bench=bench(1, 4, yardsticks.PERPLEXITY),
+    # A scalar has no axes to flatten, and one on the CPU may meet a tensor on the GPU.
+    not_broken_by=("leading_axes_flattened", "made_on_the_cpu"),
+    bench=matrix_bench(rows, 1, 4, yardsticks.PERPLEXITY, SIZES),
 )

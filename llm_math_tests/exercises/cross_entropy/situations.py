@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from llm_math_tests.answers.values import Value, cast, plain
+from llm_math_tests.answers.values import Value, cast
 from llm_math_tests.checks.situations import Rng
-from llm_math_tests.exercise import Bench, Case, Inputs, Size, Yardstick
+from llm_math_tests.exercise import Case, Inputs
 
 IGNORED = -100
 
@@ -63,9 +63,7 @@ def _marked_by(value: int) -> Case:
 
 MARKED = (
     Case(
-        "padding",
-        lambda rng: _with_marked(rng, (6,), IGNORED, (1, 4)),
-        "two of six tokens ignored",
+        "padding", lambda rng: _with_marked(rng, (6,), IGNORED, (1, 4)), "two of six tokens ignored"
     ),
     Case(
         "sequences_of_unequal_length",
@@ -247,22 +245,10 @@ def minus_infinity(*more: Case) -> tuple[Case, ...]:
     )  # fmt: skip
 
 
-def bench(
-    passes: int, operations: int, yardsticks: dict[str, Yardstick], classes: int = 16_384
-) -> Bench:
-    """A few short rows, and a batch over a vocabulary; ``operations`` for each element."""
+def rows(rng: Rng, dtype: str, n: int, classes: int) -> Inputs:
+    """A benchmark's logits and targets."""
+    return aimed(rng, cast(rng.standard_normal((n, classes), "float32"), dtype))
 
-    def size(n: int, classes: int) -> Size:
-        def make(rng: Rng, dtype: str) -> Inputs:
-            return aimed(rng, cast(rng.standard_normal((n, classes), "float32"), dtype))
 
-        return Size(f"{n} x {classes}", make)
-
-    return Bench(
-        sizes=(size(64, 1024), size(1024, classes)),
-        moved_bytes=lambda inputs: (
-            passes * plain(inputs["logits"]).nbytes + plain(inputs["targets"]).nbytes
-        ),
-        operations=lambda inputs: operations * plain(inputs["logits"]).size,
-        yardsticks=yardsticks,
-    )
+SIZES = ((64, 1024), (1024, 16_384))
+"""A few short rows, and a batch over a vocabulary."""

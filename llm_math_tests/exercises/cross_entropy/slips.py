@@ -7,14 +7,45 @@ from llm_math_tests.exercise import Mistake
 FORWARD_LOSS = "losses = np.log(shifted.sum(axis=-1)) - picked"
 """The line of the references that makes each token's loss."""
 
-HALF_SUM = "np.add.accumulate({0}, axis=-1, dtype={0}.dtype)[..., -1]"
-HALF_NORMALIZER = "np.add.accumulate({0}, axis=-1, dtype={0}.dtype)[..., -1:]"
-"""NumPy's own sum of float16 runs in float32; a running sum does not."""
+IGNORE_INDEX_HARD_CODED = Mistake(
+    "ignore_index_hard_coded",
+    "left out -100, whatever ignore_index says",
+    "kept = targets != ignore_index",
+    "kept = targets != -100",
+)
+
+ZERO_WITHOUT_TOKENS = Mistake(
+    "zero_without_tokens",
+    "took the loss of an empty batch for 0, as if all of it had been predicted",
+    "mean = losses.sum() / losses.size",
+    "mean = losses.sum() / max(1, losses.size)",
+)
 
 
-def of_every_answer(check_range: str = "_check_range(targets, logits.shape[-1])") -> list[Mistake]:
-    """What goes wrong before and after the formula, whichever it is."""
-    return [
+def running_sum(of: str, last: str = "-1") -> tuple[str, str]:
+    """An edit: NumPy's own sum of float16 runs in float32, a running sum does not."""
+    kept = ", keepdims=True" if last == "-1:" else ""
+    wrong = f"np.add.accumulate({of}, axis=-1, dtype={of}.dtype)[..., {last}]"
+    return f"{of}.sum(axis=-1{kept})", wrong
+
+
+def half_precision_sum(losses: str = "losses") -> Mistake:
+    """Both sums of a loss, over the classes and over the tokens, in float16."""
+    return Mistake(
+        "half_precision_sum",
+        "summed in float16, which holds nothing above 65504",
+        "scores = _widened(_as_float(logits))",
+        "scores = _as_float(logits)",
+        also=(
+            running_sum("shifted"),
+            (f"{losses}.sum()", f"np.cumsum({losses}, dtype=losses.dtype)[-1:].sum()"),
+        ),
+    )
+
+
+def of_every_answer(picked: str = "targets") -> tuple[Mistake, ...]:
+    """What goes wrong before the formula, whichever it is; ``picked`` are the classes picked."""
+    return (
         Mistake(
             "no_maximum_subtracted",
             "exponentiated the logits as they are, without subtracting the maximum",
@@ -28,22 +59,9 @@ def of_every_answer(check_range: str = "_check_range(targets, logits.shape[-1])"
             "(scores.max() if scores.size else scores)",
         ),
         Mistake(
-            "always_float64",
-            "returned float64 whatever came in",
-            ".astype(_as_float(logits).dtype",
-            ".astype(np.float64",
-        ),
-        Mistake(
-            "input_overwritten",
-            "worked in place on the caller's logits",
-            "scores = _widened(_as_float(logits))",
-            "scores = _widened(_as_float(logits))\n"
-            "    scores -= scores.max(axis=-1, keepdims=True)",
-        ),
-        Mistake(
             "range_not_checked",
             "let targets below 0 count from the end, and so pick another class",
-            check_range,
+            f"_check_range({picked}, logits.shape[-1])",
             "pass",
         ),
         Mistake(
@@ -61,13 +79,6 @@ def of_every_answer(check_range: str = "_check_range(targets, logits.shape[-1])"
             "        raise TypeError('targets must be int64')",
         ),
         Mistake(
-            "graph_cut",
-            "detached the result from autograd",
-            ".to(_as_float(logits).dtype)",
-            ".detach().to(_as_float(logits).dtype)",
-            track="torch",
-        ),
-        Mistake(
             "values_read_on_the_device",
             "looked at the targets' values on the device, which has to stop for it",
             'if logits.device.type == "cpu":',
@@ -81,12 +92,12 @@ def of_every_answer(check_range: str = "_check_range(targets, logits.shape[-1])"
             "",
             track="torch",
         ),
-    ]
+    )
 
 
-def of_every_loss() -> list[Mistake]:
+def of_every_loss() -> tuple[Mistake, ...]:
     """What goes wrong between a probability and its logarithm."""
-    return [
+    return (
         Mistake(
             "epsilon_in_the_logarithm",
             "took log(p + 1e-12): a small probability then costs 27.6 and never more",
@@ -118,4 +129,4 @@ def of_every_loss() -> list[Mistake]:
             FORWARD_LOSS,
             "losses = np.log(shifted.sum()) - picked",
         ),
-    ]
+    )

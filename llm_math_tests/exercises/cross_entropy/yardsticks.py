@@ -1,169 +1,147 @@
-"""The libraries' own functions, timed beside the answers."""
+"""What the libraries have themselves, timed beside the answers.
+
+The compositions keep the contract in the dtypes that are timed, float32 and float64.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import numpy as np
+
 from llm_math_tests.exercise import Yardstick
+from llm_math_tests.exercises.benches import library
 
 _Function = Callable[..., Any]
 
 
-def _losses(log_softmax: _Function, xp: Any, logits: Any, targets: Any) -> Any:
-    logs = log_softmax(logits, axis=-1)
-    return -xp.take_along_axis(logs, targets[..., None], axis=-1), logs
+def _mean(take: _Function, log_softmax: _Function, logits: Any, targets: Any) -> Any:
+    return -take(log_softmax(logits, -1), targets[..., None], -1).mean()
 
 
-def _mean(log_softmax: _Function, xp: Any, logits: Any, targets: Any) -> Any:
-    return _losses(log_softmax, xp, logits, targets)[0].mean()
+def _smoothed(
+    take: _Function, log_softmax: _Function, logits: Any, targets: Any, smoothing: float = 0.1
+) -> Any:
+    logs = log_softmax(logits, -1)
+    picked = take(logs, targets[..., None], -1)
+    return (smoothing - 1) * picked.mean() - smoothing * logs.mean()
 
 
-def _smoothed(log_softmax: _Function, xp: Any, logits: Any, targets: Any, smoothing: float) -> Any:
-    losses, logs = _losses(log_softmax, xp, logits, targets)
-    return (1 - smoothing) * losses.mean() - smoothing * logs.mean()
+def _perplexity(take: _Function, log_softmax: _Function, logits: Any, targets: Any) -> Any:
+    return 2.718281828459045 ** _mean(take, log_softmax, logits, targets)
 
 
-def _difference(softmax: _Function, xp: Any, logits: Any, targets: Any) -> Any:
-    difference = softmax(logits, axis=-1)
-    rows = difference.reshape(-1, logits.shape[-1])
-    rows[xp.arange(len(rows)), targets.reshape(-1)] -= 1
-    return difference
+def _without_one_hot(probs: Any, arange: _Function, targets: Any) -> Any:
+    rows = probs.reshape(-1, probs.shape[-1])
+    rows[arange(len(rows)), targets.reshape(-1)] -= 1
+    return probs
 
 
-def _squared(softmax: _Function, xp: Any, logits: Any, targets: Any) -> Any:
-    probs = softmax(logits, axis=-1)
-    difference = _difference(softmax, xp, logits, targets)
-    inner = (difference * probs).sum(axis=-1, keepdims=True)
+def _difference(arange: _Function, softmax: _Function, logits: Any, targets: Any) -> Any:
+    return _without_one_hot(softmax(logits, -1), arange, targets) / targets.size
+
+
+def _squared(arange: _Function, softmax: _Function, logits: Any, targets: Any) -> Any:
+    probs = softmax(logits, -1)
+    difference = _without_one_hot(probs.copy(), arange, targets)
+    inner = (difference * probs).sum(-1, keepdims=True)
     return probs * (difference - inner) * (2 / logits.size)
 
 
-def _scipy_cross_entropy(logits: Any, targets: Any) -> Any:
-    import numpy
-    from scipy.special import log_softmax
-
-    return _mean(log_softmax, numpy, logits, targets)
-
-
-def _cupyx_cross_entropy(logits: Any, targets: Any) -> Any:
-    import cupy
-    from cupyx.scipy.special import log_softmax
-
-    return _mean(log_softmax, cupy, logits, targets)
+def _of_arrays(name: str, how: _Function, needs: str) -> dict[str, Yardstick]:
+    """For the two libraries of arrays without a loss of their own."""
+    return {
+        "numpy": library(f"scipy.special.{name}", partial(how, getattr(np, needs))),
+        "cupy": library(f"cupyx.scipy.special.{name}", partial(how, library(f"cupy.{needs}").call)),
+    }
 
 
-def _torch_cross_entropy(logits: Any, targets: Any) -> Any:
-    from torch.nn.functional import cross_entropy
-
-    return cross_entropy(logits, targets)
-
-
-def _scipy_backward(logits: Any, targets: Any) -> Any:
-    import numpy
-    from scipy.special import softmax
-
-    return _difference(softmax, numpy, logits, targets) / targets.size
-
-
-def _cupyx_backward(logits: Any, targets: Any) -> Any:
-    import cupy
-    from cupyx.scipy.special import softmax
-
-    return _difference(softmax, cupy, logits, targets) / targets.size
-
-
-def _torch_backward(logits: Any, targets: Any) -> Any:
+def _gradient(loss: _Function, logits: Any, targets: Any) -> Any:
     import torch
 
     at = logits.detach().requires_grad_()
     with torch.enable_grad():
-        loss = torch.nn.functional.cross_entropy(at, targets)
-    return torch.autograd.grad(loss, at)[0]
+        return torch.autograd.grad(loss(at, targets), at)[0]
 
 
-def _scipy_smoothed(logits: Any, targets: Any, smoothing: float = 0.1) -> Any:
-    import numpy
-    from scipy.special import log_softmax
-
-    return _smoothed(log_softmax, numpy, logits, targets, smoothing)
-
-
-def _cupyx_smoothed(logits: Any, targets: Any, smoothing: float = 0.1) -> Any:
-    import cupy
-    from cupyx.scipy.special import log_softmax
-
-    return _smoothed(log_softmax, cupy, logits, targets, smoothing)
-
-
-def _torch_smoothed(logits: Any, targets: Any, smoothing: float = 0.1) -> Any:
-    from torch.nn.functional import cross_entropy
-
-    return cross_entropy(logits, targets, label_smoothing=smoothing)
-
-
-def _scipy_perplexity(logits: Any, targets: Any) -> Any:
-    import numpy
-
-    return numpy.exp(_scipy_cross_entropy(logits, targets))
-
-
-def _cupyx_perplexity(logits: Any, targets: Any) -> Any:
-    import cupy
-
-    return cupy.exp(_cupyx_cross_entropy(logits, targets))
-
-
-def _torch_perplexity(logits: Any, targets: Any) -> Any:
-    return _torch_cross_entropy(logits, targets).exp()
-
-
-def _scipy_squared(logits: Any, targets: Any) -> Any:
-    import numpy
-    from scipy.special import softmax
-
-    return _squared(softmax, numpy, logits, targets)
-
-
-def _cupyx_squared(logits: Any, targets: Any) -> Any:
-    import cupy
-    from cupyx.scipy.special import softmax
-
-    return _squared(softmax, cupy, logits, targets)
-
-
-def _torch_squared(logits: Any, targets: Any) -> Any:
+def _gradient_of_squares(mse_loss: _Function, logits: Any, targets: Any) -> Any:
     import torch
 
-    at = logits.detach().requires_grad_()
-    with torch.enable_grad():
-        probs = torch.softmax(at, dim=-1)
-        wanted = torch.nn.functional.one_hot(targets, logits.shape[-1]).to(logits.dtype)
-        loss = torch.nn.functional.mse_loss(probs, wanted)
-    return torch.autograd.grad(loss, at)[0]
+    one_hot = torch.nn.functional.one_hot(targets, logits.shape[-1]).to(logits.dtype)
+    return _gradient(lambda at, _: mse_loss(torch.softmax(at, -1), one_hot), logits, targets)
 
 
-CROSS_ENTROPY = {
-    "numpy": Yardstick("scipy.special.log_softmax, then the mean", _scipy_cross_entropy),
-    "torch": Yardstick("torch.nn.functional.cross_entropy", _torch_cross_entropy),
-    "cupy": Yardstick("cupyx.scipy.special.log_softmax, then the mean", _cupyx_cross_entropy),
-}
-CROSS_ENTROPY_BACKWARD = {
-    "numpy": Yardstick("scipy.special.softmax - one_hot", _scipy_backward),
-    "torch": Yardstick("autograd of torch.nn.functional.cross_entropy", _torch_backward),
-    "cupy": Yardstick("cupyx.scipy.special.softmax - one_hot", _cupyx_backward),
-}
+def _in_range(targets: Any, classes: int) -> Any:
+    if ((targets < 0) | (targets >= classes)).any():
+        raise ValueError(f"targets must be in [0, {classes - 1}]")
+    return targets
+
+
+def _numpy_loss(logits: Any, targets: Any, ignore_index: int = -100) -> Any:
+    kept = targets != ignore_index
+    chosen = _in_range(np.where(kept, targets, 0), logits.shape[-1])
+    shifted = logits - logits.max(-1, keepdims=True)
+    picked = np.take_along_axis(shifted, chosen[..., None], -1)[..., 0]
+    losses = np.log(np.exp(shifted, out=shifted).sum(-1)) - picked
+    return np.where(kept, losses, 0).sum() / kept.sum()
+
+
+def _torch_loss(logits: Any, targets: Any, ignore_index: int = -100) -> Any:
+    kept = targets != ignore_index
+    chosen = _in_range(targets.masked_fill(~kept, 0), logits.shape[-1])
+    losses = logits.logsumexp(-1) - logits.gather(-1, chosen[..., None])[..., 0]
+    return losses.masked_fill(~kept, 0).sum() / kept.sum()
+
+
+def _numpy_backward(logits: Any, targets: Any, ignore_index: int = -100) -> Any:
+    kept = targets != ignore_index
+    chosen = _in_range(np.where(kept, targets, 0), logits.shape[-1])
+    grad = logits - logits.max(-1, keepdims=True)
+    np.exp(grad, out=grad)
+    count = logits.dtype.type(max(1, kept.sum()))
+    grad /= grad.sum(-1, keepdims=True) * count
+    rows = grad.reshape(-1, grad.shape[-1])
+    rows[np.arange(len(rows)), chosen.reshape(-1)] -= 1 / count
+    grad[~kept] = 0
+    return grad
+
+
+def _torch_backward(logits: Any, targets: Any, ignore_index: int = -100) -> Any:
+    import torch
+
+    kept = targets != ignore_index
+    chosen = _in_range(targets.masked_fill(~kept, 0), logits.shape[-1])
+    count = kept.sum().clamp(min=1).to(logits.dtype)
+    grad = torch.softmax(logits, -1) / count
+    less = (-1 / count).expand_as(chosen[..., None])
+    return grad.scatter_add_(-1, chosen[..., None], less).masked_fill_(~kept[..., None], 0)
+
+
+_LOSS = "torch.nn.functional.cross_entropy"
+
+CROSS_ENTROPY = {**_of_arrays("log_softmax", _mean, "take_along_axis"), "torch": library(_LOSS)}
+BACKWARD = {**_of_arrays("softmax", _difference, "arange"), "torch": library(_LOSS, _gradient)}
 LABEL_SMOOTHING = {
-    "numpy": Yardstick("scipy.special.log_softmax, then the mean", _scipy_smoothed),
-    "torch": Yardstick("torch.nn.functional.cross_entropy(label_smoothing=...)", _torch_smoothed),
-    "cupy": Yardstick("cupyx.scipy.special.log_softmax, then the mean", _cupyx_smoothed),
+    **_of_arrays("log_softmax", _smoothed, "take_along_axis"),
+    "torch": library(
+        _LOSS, lambda loss, z, t, smoothing=0.1: loss(z, t, label_smoothing=smoothing)
+    ),
 }
 PERPLEXITY = {
-    "numpy": Yardstick("exp of scipy.special.log_softmax's mean", _scipy_perplexity),
-    "torch": Yardstick("torch.nn.functional.cross_entropy(...).exp()", _torch_perplexity),
-    "cupy": Yardstick("exp of cupyx.scipy.special.log_softmax's mean", _cupyx_perplexity),
+    **_of_arrays("log_softmax", _perplexity, "take_along_axis"),
+    "torch": library(_LOSS, lambda loss, logits, targets: loss(logits, targets).exp()),
 }
 MSE_BACKWARD = {
-    "numpy": Yardstick("scipy.special.softmax, then the formula", _scipy_squared),
-    "torch": Yardstick("autograd of torch.nn.functional.mse_loss", _torch_squared),
-    "cupy": Yardstick("cupyx.scipy.special.softmax, then the formula", _cupyx_squared),
+    **_of_arrays("softmax", _squared, "arange"),
+    "torch": library("torch.nn.functional.mse_loss", _gradient_of_squares),
+}
+CROSS_ENTROPY_COMPOSED = {
+    "numpy": Yardstick("numpy: max, exp, sum, take_along_axis", _numpy_loss),
+    "torch": Yardstick("torch: logsumexp, gather", _torch_loss),
+}
+BACKWARD_COMPOSED = {
+    "numpy": Yardstick("numpy: max, exp, sum, arange", _numpy_backward),
+    "torch": Yardstick("torch: softmax, scatter_add", _torch_backward),
 }

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from llm_math_tests import habits
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.checks.compare import expect_array
 from llm_math_tests.checks.contract import contract
-from llm_math_tests.checks.promises import expect_truth, gradient_flows, result_dtype, values
+from llm_math_tests.checks.promises import (
+    expect_same,
+    expect_truth,
+    gradient_flows,
+    relation,
+    result_dtype,
+    values,
+)
 from llm_math_tests.checks.situations import ordinary, refused
 from llm_math_tests.checks.truth import eps, extended
 from llm_math_tests.checks.wrong import Wrong
@@ -26,6 +34,7 @@ from llm_math_tests.exercises.softmax.situations import (
     tiny,
     with_minus_infinity,
 )
+from llm_math_tests.exercises.softmax.slips import of_every_axis, of_every_softmax
 from llm_math_tests.truths import softmax as truth
 
 
@@ -50,6 +59,14 @@ def _unchanged_by_a_constant(answer: Answer, inputs: Inputs) -> None:
     expect_truth(answer, answer(inputs), truth.log_softmax(**inputs), "float64")
     moved = {**inputs, "logits": inputs["logits"] + 3.0}
     expect_truth(answer, answer(moved), truth.log_softmax(**moved), "float64")
+
+
+def _exponential_is_softmax(answer: Answer, inputs: Inputs, softmax: Answer) -> None:
+    log_p = extended(expect_array(answer(inputs), answer.track))
+    with np.errstate(over="ignore"):
+        p = np.exp(log_p).astype(result_dtype(inputs, answer.track))
+    scale = truth.softmax(**inputs).scale
+    expect_same(answer, p, softmax(inputs), scale, "each probability times 1 + max|z|")
 
 
 exponentials_sum_to_one = Check(
@@ -92,6 +109,13 @@ EXERCISE = Exercise(
         ),
         exponentials_sum_to_one,
         unchanged_by_a_constant,
+        relation(
+            "exponential_is_softmax",
+            "its exponential is your softmax",
+            ["softmax"],
+            _exponential_is_softmax,
+            ordinary(scores, along(0)),
+        ),
         gradient_flows(truth.log_softmax, (*ordinary(scores), along(0)), through=["logits"]),
         values(
             "survives_large_scores",
@@ -165,12 +189,7 @@ EXERCISE = Exercise(
             "out -= np.log(np.exp(out).sum(axis=axis, keepdims=True))",
             "out = np.log(np.exp(out) / np.exp(out).sum(axis=axis, keepdims=True) + 1e-12)",
         ),
-        Mistake(
-            "no_maximum_subtracted",
-            "exponentiated before subtracting the row maximum",
-            "out = scores - scores.max(axis=axis, keepdims=True)",
-            "out = scores.copy()",
-        ),
+        *of_every_softmax(),
         Mistake(
             "maximum_added_back",
             "subtracted logsumexp(z) from z: both are as large as the scores, and so is "
@@ -185,25 +204,7 @@ EXERCISE = Exercise(
             "np.exp(out).sum(axis=axis, keepdims=True)",
             "np.exp(out).sum()",
         ),
-        Mistake(
-            "maximum_of_the_whole_array",
-            "subtracted the maximum of the whole array: rows far below it underflow to log 0",
-            "scores.max(axis=axis, keepdims=True)",
-            "scores.max() if scores.size else scores",
-        ),
-        Mistake(
-            "axis_ignored",
-            "always used the last axis, whatever axis says",
-            "out = scores - scores.max(axis=axis, keepdims=True)",
-            "axis = -1\n        out = scores - scores.max(axis=axis, keepdims=True)",
-        ),
-        Mistake(
-            "matrices_only",
-            "wrote for matrices only: axis 1 and [:, None]",
-            "out = scores - scores.max(axis=axis, keepdims=True)",
-            "axis = 1 if axis == -1 else axis\n"
-            "        out = scores - scores.max(axis=axis, keepdims=True)",
-        ),
+        *of_every_axis("logits"),
         Mistake(
             "logarithm_to_base_2",
             "took the logarithm to base 2; logs here are natural",
@@ -216,45 +217,7 @@ EXERCISE = Exercise(
             "return out.astype(_as_float(logits).dtype, copy=False)",
             "return -out.astype(_as_float(logits).dtype, copy=False)",
         ),
-        Mistake(
-            "half_precision_sum",
-            "summed in float16, which ends at 65504",
-            "scores = _widened(_as_float(logits))",
-            "scores = _as_float(logits)",
-        ),
-        Mistake(
-            "minus_infinity_replaced",
-            "replaced -inf and NaN by numbers, which hides masked scores",
-            "return out.astype(_as_float(logits).dtype, copy=False)",
-            "return np.nan_to_num(out.astype(_as_float(logits).dtype, copy=False))",
-        ),
-        Mistake(
-            "always_float64",
-            "returned float64 whatever came in",
-            "return out.astype(_as_float(logits).dtype, copy=False)",
-            "return out.astype(np.float64)",
-        ),
-        Mistake(
-            "input_overwritten",
-            "worked in place on the caller's array",
-            "out = scores - scores.max(axis=axis, keepdims=True)",
-            "out = logits if logits.dtype.kind == 'f' else scores\n"
-            "        out -= out.max(axis=axis, keepdims=True)\n"
-            "        scores = out = out.astype(scores.dtype, copy=False)",
-        ),
-        Mistake(
-            "axis_wrapped_around",
-            "wrapped the axis around with %, so that a wrong one quietly became another",
-            "_check_axis(axis, logits)",
-            "axis = axis % logits.ndim",
-        ),
-        Mistake(
-            "graph_cut",
-            "detached the scores from autograd",
-            "scores = _widened(logits)",
-            "scores = _widened(logits).detach()",
-            track="torch",
-        ),
+        habits.SUMMED_IN_HALF,
         Mistake(
             "result_changed_after_exp",
             "overwrote in place what autograd had saved for the gradient of exp",
@@ -262,22 +225,8 @@ EXERCISE = Exercise(
             "p = out.exp()\n    out = out - p.sum(dim=axis, keepdim=True).log()\n    p.zero_()",
             track="torch",
         ),
-        Mistake(
-            "nan_looked_for_on_the_host",
-            "asked with .item() whether a score is NaN: the GPU has to stop for the answer",
-            "_check_axis(axis, logits)",
-            "_check_axis(axis, logits)\n"
-            "    if logits.isnan().any().item():\n"
-            "        raise ValueError(f'logits must be numbers, got {logits}')",
-            track="torch",
-        ),
-        Mistake(
-            "axis_not_checked",
-            "let torch complain about the axis: that is an IndexError, not a ValueError",
-            "_check_axis(axis, logits)",
-            "",
-            track="torch",
-        ),
     ),
+    # NumPy itself refuses an axis: its AxisError is a ValueError that says axis and value.
+    not_broken_by=("refusals_forgotten",),
     bench=matrix_bench(rows("logits"), 2, 5, yardsticks.LOG_SOFTMAX),
 )

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from llm_math_tests import habits
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
-from llm_math_tests.checks.promises import expect_truth, gradient_flows, result_dtype, values
+from llm_math_tests.checks.promises import (
+    expect_same,
+    expect_truth,
+    gradient_flows,
+    relation,
+    result_dtype,
+    values,
+)
 from llm_math_tests.checks.situations import Rng, ordinary, refused
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.checks.wrong import Wrong
@@ -23,6 +31,7 @@ from llm_math_tests.exercises.softmax.situations import (
     rows,
     tiny,
 )
+from llm_math_tests.exercises.softmax.slips import of_every_axis
 from llm_math_tests.truths import softmax as truth
 
 AXES = tuple(along(axis, "x") for axis in (0, 1, -2, -3))
@@ -55,6 +64,16 @@ def _moves_with_a_constant(answer: Answer, inputs: Inputs) -> None:
     expect_truth(answer, answer(inputs), truth.logsumexp(**inputs), "float64")
     moved = {**inputs, "x": inputs["x"] + 64.0}
     expect_truth(answer, answer(moved), truth.logsumexp(**moved), "float64")
+
+
+def _taken_away_is_log_softmax(answer: Answer, inputs: Inputs, log_softmax: Answer) -> None:
+    got = extended(expect_array(answer(inputs), answer.track))
+    x, axis = extended(inputs["x"]), inputs.get("axis", -1)
+    expect_shape(got, x.max(axis=axis).shape)
+    left = x - np.expand_dims(got, axis)
+    dtype = result_dtype(inputs, answer.track)
+    log_p = log_softmax({"logits": inputs["x"], "axis": axis})
+    expect_same(answer, left.astype(dtype), log_p, 1 + np.abs(x) + np.abs(left), "1 + |x|")
 
 
 is_a_smooth_maximum = Check(
@@ -117,6 +136,13 @@ EXERCISE = Exercise(
         ),
         is_a_smooth_maximum,
         moves_with_a_constant,
+        relation(
+            "taken_away_is_log_softmax",
+            "x minus it is your log_softmax",
+            ["log_softmax"],
+            _taken_away_is_log_softmax,
+            ordinary(numbers, along(0, "x")),
+        ),
         gradient_flows(truth.logsumexp, (*ordinary(numbers), along(0, "x")), through=["x"]),
         values(
             "survives_large_numbers",
@@ -192,10 +218,7 @@ EXERCISE = Exercise(
             "terms.mean(axis=axis)",
         ),
         Mistake(
-            "only_the_maximum",
-            "returned the maximum alone",
-            _SUM,
-            "out = top.squeeze(axis=axis)",
+            "only_the_maximum", "returned the maximum alone", _SUM, "out = top.squeeze(axis=axis)"
         ),
         Mistake(
             "over_the_whole_array",
@@ -205,18 +228,7 @@ EXERCISE = Exercise(
             "    if numbers.size:\n"
             "        top += _finite(numbers.max())",
         ),
-        Mistake(
-            "axis_ignored",
-            "always used the last axis, whatever axis says",
-            _TOP,
-            f"axis = -1\n    {_TOP}",
-        ),
-        Mistake(
-            "matrices_only",
-            "wrote for matrices only: axis 1 and [:, None]",
-            _TOP,
-            f"axis = 1 if axis == -1 else axis\n    {_TOP}",
-        ),
+        *of_every_axis("x"),
         Mistake(
             "axis_kept",
             "kept the summed axis in the result, with size 1",
@@ -229,54 +241,9 @@ EXERCISE = Exercise(
             "np.log(terms",
             "np.log2(terms",
         ),
-        Mistake(
-            "half_precision_sum",
-            "summed in float16, which ends at 65504",
-            "numbers = _widened(_as_float(x))",
-            "numbers = _as_float(x)",
-        ),
-        Mistake(
-            "always_float64",
-            "returned float64 whatever came in",
-            _RETURN,
-            "return out.astype(np.float64)",
-        ),
-        Mistake(
-            "input_overwritten",
-            "worked in place on the caller's array",
-            "terms = numbers - top",
-            "terms = x if x.dtype.kind == 'f' else numbers\n"
-            "    terms -= top.astype(terms.dtype)\n"
-            "    terms = terms.astype(numbers.dtype)",
-        ),
-        Mistake(
-            "axis_wrapped_around",
-            "wrapped the axis around with %, so that a wrong one quietly became another",
-            "_check_axis(axis, x)",
-            "axis = axis % x.ndim",
-        ),
-        Mistake(
-            "graph_cut",
-            "detached the numbers from autograd",
-            "numbers = _widened(x)",
-            "numbers = _widened(x).detach()",
-            track="torch",
-        ),
-        Mistake(
-            "new_tensor_on_the_cpu",
-            "made a new tensor without device=x.device: it is on the CPU",
-            "top = _finite(numbers.detach().amax(dim=axis, keepdim=True))",
-            "top = _finite(numbers.detach().amax(dim=axis, keepdim=True))\n"
-            "    top = torch.maximum(top, torch.full(top.shape, -1e30).to(top.dtype))",
-            track="torch",
-        ),
-        Mistake(
-            "axis_not_checked",
-            "let torch complain about the axis: that is an IndexError, not a ValueError",
-            "_check_axis(axis, x)",
-            "",
-            track="torch",
-        ),
+        habits.SUMMED_IN_HALF,
     ),
+    # NumPy itself refuses an axis: its AxisError is a ValueError that says axis and value.
+    not_broken_by=("refusals_forgotten",),
     bench=matrix_bench(rows("x"), 1, 4, yardsticks.LOGSUMEXP),
 )

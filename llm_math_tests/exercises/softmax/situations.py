@@ -27,10 +27,7 @@ def numbers(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> In
 def upstream(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:
     """Probabilities and a gradient that arrives at them."""
     p = truth.probabilities(extended(scores(rng, "float64", batch)["logits"]))
-    return {
-        "grad_output": cast(rng.normal(0, 1, (*batch, 5)), dtype),
-        "probs": cast(p, dtype),
-    }
+    return {"grad_output": cast(rng.normal(0, 1, (*batch, 5)), dtype), "probs": cast(p, dtype)}
 
 
 def some_probs(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:

@@ -24,6 +24,7 @@ from llm_math_tests.exercises.softmax.situations import (
     tiny,
     with_minus_infinity,
 )
+from llm_math_tests.exercises.softmax.slips import of_every_axis, of_every_softmax
 from llm_math_tests.truths import softmax as truth
 
 
@@ -93,11 +94,7 @@ EXERCISE = Exercise(
             "stable",
             "large scores do not overflow",
             truth.softmax,
-            (
-                *large(),
-                given(scores, "temperature", 1e-4),
-                given(scores, "temperature", 1e4),
-            ),
+            (*large(), given(scores, "temperature", 1e-4), given(scores, "temperature", 1e4)),
         ),
         values(
             "survives_tiny_differences",
@@ -136,12 +133,7 @@ EXERCISE = Exercise(
         "summing and back at the end.",
     ),
     mistakes=(
-        Mistake(
-            "no_maximum_subtracted",
-            "exponentiated before subtracting the row maximum",
-            "out = scores - scores.max(axis=axis, keepdims=True)",
-            "out = scores.copy()",
-        ),
+        *of_every_softmax(),
         Mistake(
             "over_the_whole_array",
             "took the softmax of the whole array, not along the axis",
@@ -157,25 +149,7 @@ EXERCISE = Exercise(
             "out /= out.sum(axis=axis, keepdims=True)",
             "out /= out.sum()",
         ),
-        Mistake(
-            "maximum_of_the_whole_array",
-            "subtracted the maximum of the whole array: rows far below it underflow to 0 / 0",
-            "scores.max(axis=axis, keepdims=True)",
-            "scores.max() if scores.size else scores",
-        ),
-        Mistake(
-            "axis_ignored",
-            "always used the last axis, whatever axis says",
-            "out = scores - scores.max(axis=axis, keepdims=True)",
-            "axis = -1\n        out = scores - scores.max(axis=axis, keepdims=True)",
-        ),
-        Mistake(
-            "matrices_only",
-            "wrote for matrices only: axis 1 and [:, None]",
-            "out = scores - scores.max(axis=axis, keepdims=True)",
-            "axis = 1 if axis == -1 else axis\n"
-            "        out = scores - scores.max(axis=axis, keepdims=True)",
-        ),
+        *of_every_axis("logits"),
         Mistake(
             "temperature_multiplied",
             "multiplied by the temperature instead of dividing",
@@ -183,10 +157,7 @@ EXERCISE = Exercise(
             "scores * scores.dtype.type(temperature)",
         ),
         Mistake(
-            "temperature_ignored",
-            "left the temperature out",
-            "if temperature != 1.0:",
-            "if False:",
+            "temperature_ignored", "left the temperature out", "if temperature != 1.0:", "if False:"
         ),
         Mistake(
             "temperature_after_normalizing",
@@ -240,43 +211,10 @@ EXERCISE = Exercise(
             ),
         ),
         Mistake(
-            "nan_replaced_by_zero",
-            "replaced NaN by 0, which hides a row with nothing left",
-            "return out.astype(_as_float(logits).dtype, copy=False)",
-            "return np.nan_to_num(out.astype(_as_float(logits).dtype, copy=False))",
-        ),
-        Mistake(
-            "always_float64",
-            "returned float64 whatever came in",
-            "return out.astype(_as_float(logits).dtype, copy=False)",
-            "return out.astype(np.float64)",
-        ),
-        Mistake(
             "always_float32",
             "returned float32 whatever came in",
             "return out.astype(_as_float(logits).dtype, copy=False)",
             "return out.astype(np.float32)",
-        ),
-        Mistake(
-            "input_overwritten",
-            "worked in place on the caller's array",
-            "out = scores - scores.max(axis=axis, keepdims=True)",
-            "scores = logits if logits.dtype.kind == 'f' else scores\n"
-            "        scores -= scores.max(axis=axis, keepdims=True)\n"
-            "        out = scores + 0",
-        ),
-        Mistake(
-            "temperature_not_checked",
-            "let a temperature of 0 or less through",
-            "if not temperature > 0:",
-            "if False:",
-        ),
-        Mistake(
-            "graph_cut",
-            "detached the result from autograd",
-            "return _narrowed(out, logits)",
-            "return _narrowed(out, logits).detach()",
-            track="torch",
         ),
         Mistake(
             "exp_overwritten",
@@ -285,28 +223,8 @@ EXERCISE = Exercise(
             "out.mul_(scale)",
             track="torch",
         ),
-        Mistake(
-            "ones_on_the_cpu",
-            "made a new tensor without device=logits.device: it is on the CPU",
-            "scores = _widened(logits)",
-            "scores = _widened(logits) * torch.ones(logits.shape[-1:], dtype=torch.float32).to("
-            "_widened(logits).dtype)",
-            track="torch",
-        ),
-        Mistake(
-            "summed_on_the_host",
-            "summed on the host with .cpu(): the GPU waits for the copies there and back",
-            "out.sum(dim=axis, keepdim=True).reciprocal_()",
-            "out.cpu().sum(dim=axis, keepdim=True).reciprocal().to(out.device)",
-            track="torch",
-        ),
-        Mistake(
-            "axis_not_checked",
-            "let torch complain about the axis: that is an IndexError, not a ValueError",
-            "_check_axis(axis, logits)",
-            "",
-            track="torch",
-        ),
     ),
-    bench=matrix_bench(rows("logits"), 2, 5, yardsticks.SOFTMAX),
+    bench=matrix_bench(
+        rows("logits"), 2, 5, yardsticks.SOFTMAX, compositions=yardsticks.SOFTMAX_COMPOSED
+    ),
 )

@@ -29,11 +29,8 @@ from llm_math_tests.exercises.softmax.gradients import (
     scaled,
     wide,
 )
-from llm_math_tests.exercises.softmax.situations import (
-    backward_rows,
-    both_along,
-    upstream,
-)
+from llm_math_tests.exercises.softmax.situations import backward_rows, both_along, upstream
+from llm_math_tests.exercises.softmax.slips import of_every_axis
 from llm_math_tests.truths import softmax as truth
 
 AXES = tuple(both_along(axis) for axis in (0, 1, -2, -3))
@@ -78,10 +75,7 @@ def _builds_no_jacobian(answer: Answer, inputs: Inputs) -> None:
     answer(inputs)  # what a library sets up on its first call is not the answer's
     reply = answer.ask(inputs, measure_memory=True)
     expect_truth(
-        answer,
-        reply.value,
-        truth.softmax_backward(**inputs),
-        result_dtype(inputs, answer.track),
+        answer, reply.value, truth.softmax_backward(**inputs), result_dtype(inputs, answer.track)
     )
     allowed = n * n * 8 // 4
     if reply.peak_bytes is not None and reply.peak_bytes > allowed:
@@ -231,31 +225,14 @@ EXERCISE = Exercise(
             _MEAN,
             "mean = g.sum(axis=axis, keepdims=True)",
         ),
-        Mistake(
-            "not_times_p",
-            "left out the factor p in front",
-            "out *= p",
-            "out *= 1",
-        ),
+        Mistake("not_times_p", "left out the factor p in front", "out *= p", "out *= 1"),
         Mistake(
             "over_the_whole_array",
             "summed over the whole array, not along the axis",
             _MEAN,
             "mean = out.sum()",
         ),
-        Mistake(
-            "axis_ignored",
-            "always used the last axis, whatever axis says",
-            _MEAN,
-            "mean = out.sum(axis=-1, keepdims=True)",
-        ),
-        Mistake(
-            "matrices_only",
-            "summed over every axis but the first, which is right for matrices only",
-            _MEAN,
-            "rest = tuple(range(1, out.ndim)) if axis == -1 else axis\n"
-            "    mean = out.sum(axis=rest, keepdims=True)",
-        ),
+        *of_every_axis("probs"),
         Mistake(
             "logits_expected",
             "took softmax once more: the second argument already holds probabilities",
@@ -302,43 +279,10 @@ EXERCISE = Exercise(
             "out *= p * p / p",
         ),
         Mistake(
-            "always_float64",
-            "returned float64 whatever came in",
-            _RETURN,
-            "return out.astype(np.float64)",
-        ),
-        Mistake(
-            "gradient_overwritten",
-            "worked in place on the caller's gradient",
-            "out *= p",
-            "out *= p\n    if grad_output.dtype.kind == 'f':\n        grad_output[...] = out",
-        ),
-        Mistake(
-            "shapes_not_compared",
-            "let a gradient of another shape broadcast",
-            "if grad_output.shape != probs.shape:",
-            "if False:",
-            also=(("out = g * p", "g = g + np.zeros_like(p)\n    out = g * p"),),
-        ),
-        Mistake(
-            "graph_cut",
+            "probabilities_detached",
             "detached the probabilities from autograd",
             "_widened(probs)",
             "_widened(probs).detach()",
-            track="torch",
-        ),
-        Mistake(
-            "gone_through_numpy",
-            "went through NumPy: it is on the host, and autograd does not follow",
-            "mean = (g * p).sum(dim=axis, keepdim=True)",
-            "mean = torch.from_numpy((g * p).detach().numpy().sum(axis=axis, keepdims=True))",
-            track="torch",
-        ),
-        Mistake(
-            "axis_not_checked",
-            "let torch complain about the axis: that is an IndexError, not a ValueError",
-            "_check_axis(axis, probs)",
-            "",
             track="torch",
         ),
     ),

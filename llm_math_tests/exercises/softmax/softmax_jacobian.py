@@ -8,12 +8,19 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast
 from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
-from llm_math_tests.checks.promises import expect_gradient, gradient_flows, result_dtype, values
+from llm_math_tests.checks.promises import (
+    expect_gradient,
+    expect_same,
+    gradient_flows,
+    relation,
+    result_dtype,
+    values,
+)
 from llm_math_tests.checks.situations import Rng, ordinary
 from llm_math_tests.checks.truth import Truth, difference_vjp, extended
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Refusal
-from llm_math_tests.exercises.softmax.situations import jacobian_bench, some_probs
+from llm_math_tests.exercises.softmax.situations import jacobian_bench, some_probs, upstream
 from llm_math_tests.truths import softmax as truth
 
 
@@ -69,6 +76,14 @@ def _agrees_with_differences(answer: Answer, inputs: Inputs) -> None:
     expect_gradient(answer, got, expected, [np.ones(1)], dtype, "the scores")
 
 
+def _product_is_softmax_backward(answer: Answer, inputs: Inputs, backward: Answer) -> None:
+    jacobian, _ = _square(answer, {"probs": inputs["probs"]})
+    product = (jacobian @ extended(inputs["grad_output"])[..., None])[..., 0]
+    scale = truth.softmax_backward(**inputs).scale
+    got = product.astype(result_dtype(inputs, answer.track))
+    expect_same(answer, got, backward(inputs), scale, "p times (|g| + the mean |g| of the row)")
+
+
 rows_sum_to_zero = Check(
     "rows_sum_to_zero",
     "core",
@@ -78,11 +93,7 @@ rows_sum_to_zero = Check(
 )
 
 is_symmetric = Check(
-    "is_symmetric",
-    "core",
-    "the Jacobian equals its transpose",
-    _is_symmetric,
-    ordinary(some_probs),
+    "is_symmetric", "core", "the Jacobian equals its transpose", _is_symmetric, ordinary(some_probs)
 )
 
 gradient_matches = Check(
@@ -137,15 +148,19 @@ EXERCISE = Exercise(
             "core",
             "diag(p) - p p^T",
             truth.softmax_jacobian,
-            ordinary(
-                some_probs,
-                Case("one_row", lambda rng: some_probs(rng), "a single row"),
-            ),
+            ordinary(some_probs, Case("one_row", lambda rng: some_probs(rng), "a single row")),
             points=2,
         ),
         gradient_matches,
         rows_sum_to_zero,
         is_symmetric,
+        relation(
+            "product_is_softmax_backward",
+            "its product with a vector is your softmax_backward",
+            ["softmax_backward"],
+            _product_is_softmax_backward,
+            ordinary(upstream),
+        ),
         gradient_flows(truth.softmax_jacobian, ordinary(some_probs), through=["probs"]),
         values(
             "handles_certain_rows",
@@ -183,12 +198,7 @@ EXERCISE = Exercise(
             "jacobian[..., diagonal, diagonal] += p\n"
             "    jacobian = jacobian * np.eye(p.shape[-1], dtype=p.dtype)",
         ),
-        Mistake(
-            "diagonal_left_out",
-            "left out diag(p)",
-            _DIAGONAL,
-            "",
-        ),
+        Mistake("diagonal_left_out", "left out diag(p)", _DIAGONAL, ""),
         Mistake(
             "diagonal_added_everywhere",
             "added p to every entry of its row, not to the diagonal only",
@@ -246,32 +256,6 @@ EXERCISE = Exercise(
             "wrote for one batch axis only: p[:, :, None] * p[:, None, :]",
             _OUTER,
             "jacobian = p[:, :, None] * -p[:, None, :]",
-        ),
-        Mistake(
-            "always_float64",
-            "returned float64 whatever came in",
-            "return jacobian",
-            "return jacobian.astype(np.float64)",
-        ),
-        Mistake(
-            "input_overwritten",
-            "turned the caller's probabilities negative on the way",
-            _OUTER,
-            "np.negative(p, out=p)\n    jacobian = p[..., :, None] * -p[..., None, :]\n    p = -p",
-        ),
-        Mistake(
-            "no_axis_not_refused",
-            "let a single number through, as if it were a row",
-            "if probs.ndim == 0:",
-            "probs = np.atleast_1d(probs)\n    if False:",
-        ),
-        Mistake(
-            "graph_cut",
-            "copied the probabilities with torch.tensor(...), which cuts them from autograd",
-            "p = _as_float(probs)",
-            "p = torch.tensor(_as_float(probs).tolist(), dtype=_as_float(probs).dtype)"
-            ".reshape(probs.shape)",
-            track="torch",
         ),
         Mistake(
             "identity_on_the_cpu",
