@@ -153,7 +153,7 @@ LEADING_AXES_FLATTENED = Mistake(
 
 REFUSALS_FORGOTTEN = Mistake(
     "refusals_forgotten",
-    "did not look at the arguments at all",
+    "took a bad argument as if nothing were wrong",
     edit=without_refusals,
 )
 
@@ -249,6 +249,12 @@ def shown_by(problem: str) -> Mistake | None:
 
 EVIDENT = {
     mistake.name: mistake
-    for mistake in (GRAPH_CUT, ANOTHER_EXCEPTION, VALUE_NOT_SAID, *(one for _, one in _EVIDENCE))
+    for mistake in (
+        GRAPH_CUT,
+        REFUSALS_FORGOTTEN,
+        ANOTHER_EXCEPTION,
+        VALUE_NOT_SAID,
+        *(one for _, one in _EVIDENCE),
+    )
 }
 """Named by what was seen to happen, whatever the code: true of every answer so named."""

@@ -58,7 +58,7 @@ def refuses_bad_arguments(refusals: Sequence[Refusal]) -> Check:
         wanted = f"a ValueError that names {refusal.argument}"
         wanted += f" and {refusal.value}" if refusal.value else ""
         if reply.ended == "returned":
-            raise Wrong(wanted, "a result, as if nothing were wrong")
+            raise Wrong(wanted, "a result", did=habits.REFUSALS_FORGOTTEN)
         if reply.ended != "raised" or reply.exception == "NotImplementedError":
             raise AnswerEnded(reply)
         if reply.exception != "ValueError":

@@ -110,6 +110,8 @@ class Picture:
     needs: tuple[str, ...]
     """The exercises whose answers it is made from."""
     make: Callable[[Asked], Sequence[Panel]]
+    group: str = "chapter"
+    """``chapter``, or ``stability`` for the curves."""
 
 
 def drawn(picture: Picture, session: Session) -> dict[str, Any]:
@@ -135,8 +137,10 @@ def not_drawn(picture: Picture, reason: str) -> dict[str, Any]:
 
 
 def _head(picture: Picture) -> dict[str, Any]:
-    return {"picture": picture.name, "title": picture.title, "caption": picture.caption,
-            "exercises": list(picture.needs)}  # fmt: skip
+    return {
+        "picture": picture.name, "group": picture.group, "title": picture.title,
+        "caption": picture.caption, "exercises": list(picture.needs),
+    }  # fmt: skip
 
 
 def _missing(picture: Picture, session: Session, track: str) -> str:

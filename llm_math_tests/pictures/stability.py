@@ -10,7 +10,7 @@ import numpy as np
 
 from llm_math_tests import tracks
 from llm_math_tests.answers.values import Value, cast, dtype_name, is_array, plain
-from llm_math_tests.checks.truth import eps, smallest_normal
+from llm_math_tests.checks.truth import eps, largest, smallest_normal
 from llm_math_tests.exercise import Check, Exercise, Inputs
 from llm_math_tests.exercises import exercises
 from llm_math_tests.pictures.picture import Asked, Lines, NotDrawn, Panel, Picture, Series
@@ -29,11 +29,10 @@ def pictures() -> Iterator[Picture]:
             yield Picture(
                 f"stability_{exercise.name}",
                 f"Stability of {exercise.name}",
-                f"The largest error, relative to the values' own scale, as {_named(exercise)} "
-                "grows. A careful answer stays near its dtype's precision; a point at 100 is a "
-                "result that is not finite where the truth is.",
+                "",
                 (exercise.name,),
                 partial(_curve, exercise),
+                group="stability",
             )
 
 
@@ -75,12 +74,15 @@ def _error(exercise: Exercise, check: Check, ask: Asked, scale: float, dtype: st
         # What is below the smallest normal number may be flushed to zero.
         error = np.abs(plain(got).astype(np.longdouble) - truth.value) - smallest_normal(dtype)
         relative = np.maximum(error, 0) / np.maximum(np.abs(truth.scale), smallest_normal(dtype))
-        wrong = np.isfinite(truth.value) & ~np.isfinite(plain(got))
+        can_be_held = np.abs(truth.value) <= largest(dtype)
+        wrong = can_be_held & ~np.isfinite(plain(got))
     if wrong.any():
         return _BROKEN
-    largest = float(np.max(np.where(np.isfinite(truth.value), relative, 0), initial=0.0))
+    if not can_be_held.any():
+        return float("nan")
+    most = float(np.max(np.where(can_be_held, relative, 0), initial=0.0))
     # A logarithmic axis has no zero: an exact result is drawn at half a rounding.
-    return max(largest, eps(dtype) / 2)
+    return max(most, eps(dtype) / 2)
 
 
 def _scaled(exercise: Exercise, inputs: Inputs, scale: float, dtype: str) -> Inputs:

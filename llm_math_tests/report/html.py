@@ -161,16 +161,31 @@ def _measured_on(one: dict[str, Any]) -> str:
     return f" <small>{escape(claim_answers(one))}</small>" if one["answers"] else ""
 
 
+_STABILITY = (
+    "The largest error, relative to the values' own scale, as the input grows. A careful answer "
+    "stays near its dtype's precision; a point at 100 is a result that is not finite where the "
+    "truth is, and a line ends where the dtype cannot hold the truth."
+)
+
+
 def _pictures(pictures: Sequence[dict[str, Any]]) -> str:
+    chapter = [one for one in pictures if one["group"] == "chapter"]
+    stability = [one for one in pictures if one["group"] == "stability"]
+    return _gallery("Pictures, from the answers' own numbers", "", chapter) + _gallery(
+        "Stability, from the answers' own numbers", _STABILITY, stability
+    )
+
+
+def _gallery(title: str, text: str, pictures: Sequence[dict[str, Any]]) -> str:
     if not pictures:
         return ""
-    shown = [one for one in pictures if one["status"] == "drawn"]
     cards = [
         f'<figure id="{escape(one["picture"])}"><h3>{_breaking(one["title"])} '
         f"<small>{escape(one['answer'])}, {escape(one['track'])}</small></h3>"
         f"{''.join(plots.panel(panel) for panel in one['panels'])}"
-        f"<figcaption>{escape(one['caption'])}</figcaption></figure>"
-        for one in shown
+        f"{_caption(one['caption'])}</figure>"
+        for one in pictures
+        if one["status"] == "drawn"
     ]
     missing = "".join(
         f"<li>{escape(one['title'])}: {escape(one['reason'])}</li>"
@@ -178,10 +193,15 @@ def _pictures(pictures: Sequence[dict[str, Any]]) -> str:
         if one["status"] != "drawn"
     )
     left_out = f"<p>Not drawn:</p><ul>{missing}</ul>" if missing else ""
+    said = f"<p>{escape(text)}</p>" if text else ""
     return (
-        "<section><h2>Pictures, from the answers' own numbers</h2>"
+        f"<section><h2>{escape(title)}</h2>{said}"
         f'<div class="cards">{"".join(cards)}</div>{left_out}</section>'
     )
+
+
+def _caption(text: str) -> str:
+    return f"<figcaption>{escape(text)}</figcaption>" if text else ""
 
 
 def _speed_ups(timed: pd.DataFrame, environment: dict[str, Any]) -> str:

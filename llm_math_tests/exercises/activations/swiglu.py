@@ -166,6 +166,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("x",),
     hints=(
         "Three matrix products and one product of numbers: draw the shapes, d in, f between, "
         "d out.",

@@ -164,6 +164,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("q",),
     hints=(
         "Entry [i, j] is the dot product of row i of q with row j of k. Which matrix product puts "
         "all of them into one array?",

@@ -298,6 +298,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("q",),
     hints=(
         "Start with the sums alone: how do you get exp(s - max) summed over two blocks when the "
         "second block raises the maximum? (online_logsumexp is this step.)",

@@ -240,6 +240,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("x",),
     hints=(
         "Project first: x @ w_q, x @ w_k, x @ w_v are (..., n, d). The last axis is H slices of "
         "d / H columns, one after the other: which reshape cuts it so?",

@@ -158,6 +158,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("q",),
     hints=(
         "Three steps: scores (n, m), weights (n, m), output (n, e). Which axis of the scores must "
         "sum to 1, so that every query has its own average?",

@@ -175,6 +175,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("x",),
     hints=(
         "Write down the three shapes first: dx is like x, dw like w, db like b. Which product "
         "of g with w, and of x with g, has that shape?",

@@ -134,6 +134,7 @@ EXERCISE = Exercise(
         *contract(tokens, truth.cross_entropy, refusals=bad_targets()),
         takes_integers_of_any_width(truth.cross_entropy),
     ),
+    scaled=("logits",),
     hints=(
         "The loss needs the logarithm of one probability of each token. Which two numbers is "
         "log softmax(z)_t the difference of, and can you have it without ever dividing?",

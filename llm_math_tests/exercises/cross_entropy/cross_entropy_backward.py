@@ -168,6 +168,7 @@ EXERCISE = Exercise(
         *contract(tokens, truth.cross_entropy_backward, refusals=bad_targets()),
         takes_integers_of_any_width(truth.cross_entropy_backward),
     ),
+    scaled=("logits",),
     hints=(
         "Write the loss as log sum exp(z) - z_t and differentiate each part with respect to "
         "z_i. What is the derivative of a log-sum-exp?",

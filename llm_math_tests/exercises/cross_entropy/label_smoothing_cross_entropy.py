@@ -152,6 +152,7 @@ EXERCISE = Exercise(
         ),
         takes_integers_of_any_width(truth.label_smoothing_cross_entropy),
     ),
+    scaled=("logits",),
     hints=(
         "A cross-entropy against q is the sum of q_i times -log p_i. Split q into its two "
         "parts: what is the sum for the one-hot, and what for the same mass everywhere?",

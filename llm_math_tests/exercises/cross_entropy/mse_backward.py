@@ -109,6 +109,7 @@ EXERCISE = Exercise(
         *contract(tokens, truth.mse_backward, refusals=bad_targets(-100)),
         takes_integers_of_any_width(truth.mse_backward),
     ),
+    scaled=("logits",),
     hints=(
         "Take it in two steps: what is the derivative of the mean of (p - y)^2 with respect to "
         "p, and how does softmax hand a gradient g on to its logits?",

@@ -196,6 +196,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("student_logits", "teacher_logits"),
     hints=(
         "You need log p and log q of both softened rows: which function gives them from logits "
         "without ever forming a probability?",

@@ -165,6 +165,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("mean",),
     hints=(
         "What is the divergence of a single coordinate, and what do you do with those of "
         "independent ones?",

@@ -168,6 +168,7 @@ EXERCISE = Exercise(
             (Case("empty", lambda rng: answers(rng, batch=(0,)), "no answers"),),
         ),
     ),
+    scaled=("policy_logprobs",),
     hints=(
         "Every token has one log-ratio. What shape is left when those of an answer are summed, "
         "and does it line up with the rewards?",

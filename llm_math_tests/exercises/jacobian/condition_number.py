@@ -159,6 +159,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("jacobian",),
     hints=(
         "The singular values say how far J stretches each direction; a library computes them "
         "without the vectors (compute_uv=False, svdvals).",

@@ -164,6 +164,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("x",),
     hints=(
         "Take the mean of each row first, and then look only at the numbers less their mean: "
         "the variance is the mean of their squares. Keep the axis (keepdims=True).",

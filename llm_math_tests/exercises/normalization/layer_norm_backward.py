@@ -128,6 +128,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("x",),
     hints=(
         "Write z for the normalized row and h for g * weight. If mean and deviation were "
         "constants, dx would be h / s. Which two things flow back through them?",

@@ -227,6 +227,7 @@ EXERCISE = Exercise(
             refusals=(*misshapen(sample, "weight", *WRONG_WIDTHS), bad_eps(sample)),
         ),
     ),
+    scaled=("x",),
     hints=(
         "Square, mean over the last axis (keepdims=True), add eps, root: one number for each "
         "row. Divide the row by it, then multiply by the weight.",

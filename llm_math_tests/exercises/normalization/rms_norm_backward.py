@@ -238,6 +238,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("x",),
     hints=(
         "Write z for x divided by its root r, and h for g * weight. If r were a constant, dx "
         "would be h / r. What flows back through r?",

@@ -240,6 +240,7 @@ EXERCISE = Exercise(
             refusals=(*bad_params(), *bad_masks(unmasked, N, N)),
         ),
     ),
+    scaled=("x",),
     hints=(
         "It is pre_norm_block twice: first with attention as the sublayer, then with the "
         "feed-forward network. What the second one normalizes is the sum that the first one made.",

@@ -169,6 +169,7 @@ EXERCISE = Exercise(
             refusals=(refused(scores, "axis", 2), refused(scores, "axis", -3)),
         ),
     ),
+    scaled=("logits",),
     hints=(
         "log(exp(a) / s) is a - log(s): which of the two still works when exp(a) underflows to 0?",
         "As in softmax, subtract the row's maximum first. What is left of log(softmax) once "

@@ -178,6 +178,7 @@ EXERCISE = Exercise(
             refusals=(refused(numbers, "axis", 2), refused(numbers, "axis", -3)),
         ),
     ),
+    scaled=("x",),
     hints=(
         "exp(1000) overflows and exp(-1000) underflows. Which number can you take out of the "
         "sum, as a factor exp(m), so that neither happens?",

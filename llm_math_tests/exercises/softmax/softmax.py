@@ -124,6 +124,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("logits",),
     hints=(
         "exp(89) is more than float32 can hold. What can you subtract from every score "
         "of a row without changing any ratio?",

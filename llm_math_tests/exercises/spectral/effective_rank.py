@@ -148,6 +148,7 @@ EXERCISE = Exercise(
             integers=_whole,
         ),
     ),
+    scaled=("w",),
     hints=(
         "Make the singular values a probability distribution. Which number says over how many "
         "outcomes a distribution is spread?",

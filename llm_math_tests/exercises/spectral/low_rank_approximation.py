@@ -175,6 +175,7 @@ EXERCISE = Exercise(
             integers=_whole,
         ),
     ),
+    scaled=("w",),
     hints=(
         "The singular value decomposition writes w as a sum of matrices of rank 1, the largest "
         "first. Which of them do you keep?",
