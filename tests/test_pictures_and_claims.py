@@ -83,7 +83,7 @@ class TestPictures:
     def test_the_references_curves_stay_near_their_precision(self, drawn, name):
         limits = {"float64": 1e-12, "float32": 1e-4, "float16": 0.3, "bfloat16": 0.5}
         for label, errors in series_of(drawn[name]).items():
-            assert errors.max() <= limits[label], label
+            assert np.nanmax(errors) <= limits[label], label
 
     def test_a_naive_softmax_breaks_in_its_curve(self, tmp_path):
         file = tmp_path / "student" / "softmax" / "with_numpy.py"

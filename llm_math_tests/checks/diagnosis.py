@@ -13,6 +13,7 @@ from llm_math_tests.answers.door import Reply, Request
 from llm_math_tests.answers.values import Bfloat16, Blocks, Value, arrays_in, dtype_name, plain
 from llm_math_tests.checks.compare import agree
 from llm_math_tests.checks.truth import eps
+from llm_math_tests.habits import EVIDENT
 
 if TYPE_CHECKING:
     from llm_math_tests.answers.answer import Answer
@@ -52,6 +53,8 @@ def what_they_did(answer: Answer) -> Mistake | None:
             for request, reply in asked
         )
     ]
+    # What is evident anyway says less than a mistake of the exercise's own.
+    matching = [m for m in matching if m.name not in EVIDENT] or matching
     if len(matching) != 1:
         return None
     suspect = mistakes.answer_with(exercise, matching[0])
