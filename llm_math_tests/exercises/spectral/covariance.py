@@ -128,9 +128,9 @@ EXERCISE = Exercise(
             truth.covariance,
             (
                 Case(
-                    "float32_1000",
-                    lambda rng: {"x": rng.normal(3, 1, (1000, 2)).astype("float32")},
-                    "1000 rows",
+                    "float32_500",
+                    lambda rng: {"x": rng.normal(3, 1, (500, 2)).astype("float32")},
+                    "500 rows",
                 ),
                 Case(
                     "float16_4000",
