@@ -58,7 +58,8 @@ def relu(x):
     Boltzmann machines".
     """
     x = _as_float(x)
-    return torch.where(x <= 0, 0.0, x)
+    # clamp and maximum would give the gradient 1, or 1/2, at exactly 0.
+    return torch.threshold(x, 0.0, 0.0)
 
 
 def relu_backward(grad_output, x):
@@ -203,9 +204,9 @@ def sigmoid(x):
     """
     x = _as_float(x)
     z = _widened(x)
-    # -|x|, with the gradient of -x at 0, where torch.abs would say 0.
-    e = torch.where(z < 0, z, -z).exp_()
-    return _narrowed(torch.where(z < 0, e, 1.0) / (1 + e), x)
+    # Farther out e^-x overflows, and inf / inf would be the gradient's NaN.
+    far = 87.0 if z.dtype == torch.float32 else 708.0
+    return _narrowed(z.clamp(-far, far).neg_().exp().add(1).reciprocal(), x)
 
 
 def sigmoid_backward(grad_output, x):

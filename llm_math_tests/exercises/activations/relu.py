@@ -48,14 +48,14 @@ EXERCISE = forward(
         Mistake(
             "clamped",
             "used torch.clamp, whose gradient at exactly 0 is 1",
-            "torch.where(x <= 0, 0.0, x)",
+            "torch.threshold(x, 0.0, 0.0)",
             "x.clamp(min=0)",
             track="torch",
         ),
         Mistake(
             "maximum_of_a_tie",
             "used torch.maximum, which gives each side half the gradient where both are 0",
-            "torch.where(x <= 0, 0.0, x)",
+            "torch.threshold(x, 0.0, 0.0)",
             "torch.maximum(x, torch.zeros_like(x))",
             track="torch",
         ),

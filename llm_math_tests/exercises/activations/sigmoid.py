@@ -7,7 +7,7 @@ import numpy as np
 from llm_math_tests import habits
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.checks.compare import expect_array, expect_shape
-from llm_math_tests.checks.promises import result_dtype
+from llm_math_tests.checks.promises import expect_truth, result_dtype
 from llm_math_tests.checks.truth import eps, extended
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Check, Inputs, Mistake
@@ -36,13 +36,15 @@ def _rises(answer: Answer, inputs: Inputs) -> None:
 
 
 def _warns_of_nothing(answer: Answer, inputs: Inputs) -> None:
-    heard = [said for said in answer.ask(inputs).warnings if said.startswith("RuntimeWarning")]
+    reply = answer.ask(inputs)
+    heard = [said for said in reply.warnings if said.startswith("RuntimeWarning")]
     if heard:
         raise Wrong(
             "no warning",
             heard[0],
             note="exp(-|x|) never overflows; exp(x) and exp(-x) do",
         )
+    expect_truth(answer, reply.value, truth.sigmoid(**inputs), result_dtype(inputs, answer.track))
 
 
 rises = Check(
@@ -123,14 +125,14 @@ EXERCISE = forward(
         Mistake(
             "abs_at_zero",
             "went through torch.abs, whose gradient at exactly 0 is 0",
-            "torch.where(z < 0, z, -z)",
-            "(-z.abs())",
+            "z.clamp(-far, far).neg_().exp().add(1).reciprocal()",
+            "torch.where(z < 0, (-z.abs()).exp(), 1.0) / (1 + (-z.abs()).exp())",
             track="torch",
         ),
         Mistake(
             "zero_times_infinity",
             "let e^-x overflow: the result is right, but autograd multiplies 0 by infinity",
-            "torch.where(z < 0, e, 1.0) / (1 + e)",
+            "z.clamp(-far, far).neg_().exp().add(1).reciprocal()",
             "1 / (1 + torch.exp(-z))",
             track="torch",
         ),

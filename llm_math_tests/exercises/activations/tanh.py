@@ -25,7 +25,7 @@ EXERCISE = forward(
     mistakes=(
         wrote(
             "infinity_over_infinity",
-            "divided exponentials that overflow: inf / inf is NaN",
+            "divided differences of e^x and e^-x: inf / inf far out, no digits left next to 0",
             "(np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))",
         ),
         Mistake(
