@@ -29,12 +29,14 @@ from llm_math_tests.exercises import exercises, matching
 from llm_math_tests.run import Solution
 
 _TRACKS = ("numpy", "torch")
+SLOWER = 1.5
+"""A reference that takes more than this times as long needs a reason."""
 
 
 def lines(names: tuple[str, ...] | None, effort: Effort) -> Iterator[str]:
     """The table's lines, each as soon as it is measured."""
-    yield "| exercise | size | track | beside | reference / it | 95 % |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| exercise | size | track | beside | reference / it | 95 % | why |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     for exercise in exercises(names):
         bench = exercise.bench
         if bench is None:
@@ -60,9 +62,10 @@ def _line(
     try:
         ratios = _ratios(exercise, size, track, yardstick, effort)
     except ModuleNotFoundError as error:
-        return f"{head} not run: {error.name} is not installed | |"
+        return f"{head} not run: {error.name} is not installed | | |"
     low, high = median_interval(ratios)
-    return f"{head} {median(ratios):.2f} | {low:.2f} to {high:.2f} |"
+    why = yardstick.ahead or "no reason is given" if median(ratios) > SLOWER else ""
+    return f"{head} {median(ratios):.2f} | {low:.2f} to {high:.2f} | {why} |"
 
 
 def _ratios(

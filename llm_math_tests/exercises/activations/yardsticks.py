@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llm_math_tests.exercises.benches import library
+from llm_math_tests.exercises.benches import FUSED, ahead, library
 
 
 def _of_the_output(name: str) -> Any:
@@ -44,19 +44,21 @@ RELU = {
     "cupy": library("cupy.maximum", _max_with_0),
 }
 RELU_BACKWARD = {
-    "torch": library("torch.ops.aten.threshold_backward", lambda kernel, g, x: kernel(g, x, 0)),
+    "torch": ahead(
+        library("torch.ops.aten.threshold_backward", lambda kernel, g, x: kernel(g, x, 0)), FUSED
+    ),
 }
 TANH = {
-    "numpy": library("numpy.tanh"),
-    "torch": library("torch.tanh"),
+    "numpy": ahead(library("numpy.tanh"), FUSED),
+    "torch": ahead(library("torch.tanh"), FUSED),
     "cupy": library("cupy.tanh"),
 }
 TANH_BACKWARD = {
-    "torch": library("torch.ops.aten.tanh_backward", _of_the_output("tanh")),
+    "torch": ahead(library("torch.ops.aten.tanh_backward", _of_the_output("tanh")), FUSED),
 }
 SIGMOID = {
-    "numpy": library("scipy.special.expit"),
-    "torch": library("torch.sigmoid"),
+    "numpy": ahead(library("scipy.special.expit"), FUSED),
+    "torch": ahead(library("torch.sigmoid"), FUSED),
     "cupy": library("cupyx.scipy.special.expit"),
 }
 SIGMOID_BACKWARD = {
@@ -64,7 +66,7 @@ SIGMOID_BACKWARD = {
 }
 GELU = {
     "numpy": library("scipy.special.ndtr", _gate),
-    "torch": library("torch.nn.functional.gelu"),
+    "torch": ahead(library("torch.nn.functional.gelu"), FUSED),
     "cupy": library("cupyx.scipy.special.ndtr", _gate),
 }
 GELU_COMPOSED = {
@@ -73,14 +75,14 @@ GELU_COMPOSED = {
     "cupy": library("cupyx.scipy.special.erf", _through_erf),
 }
 GELU_BACKWARD = {
-    "torch": library("torch.ops.aten.gelu_backward"),
+    "torch": ahead(library("torch.ops.aten.gelu_backward"), FUSED),
 }
 GELU_TANH = {
-    "torch": library("torch.nn.functional.gelu", _as_the_tanh),
+    "torch": ahead(library("torch.nn.functional.gelu", _as_the_tanh), FUSED),
 }
 SILU = {
     "numpy": library("scipy.special.expit", _gate),
-    "torch": library("torch.nn.functional.silu"),
+    "torch": ahead(library("torch.nn.functional.silu"), FUSED),
     "cupy": library("cupyx.scipy.special.expit", _gate),
 }
 SILU_COMPOSED = {
@@ -88,7 +90,7 @@ SILU_COMPOSED = {
     "torch": library("torch.sigmoid", _gate),
 }
 SILU_BACKWARD = {
-    "torch": library("torch.ops.aten.silu_backward"),
+    "torch": ahead(library("torch.ops.aten.silu_backward"), FUSED),
 }
 SWIGLU = {
     "torch": library("torch.nn.functional.silu", _torch_swiglu),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from llm_math_tests.exercise import Yardstick
-from llm_math_tests.exercises.benches import library
+from llm_math_tests.exercises.benches import CHECKED, ahead, library
 
 _Function = Callable[..., Any]
 
@@ -121,17 +121,23 @@ def _torch_backward(logits: Any, targets: Any, ignore_index: int = -100) -> Any:
 
 _LOSS = "torch.nn.functional.cross_entropy"
 
-CROSS_ENTROPY = {**_of_arrays("log_softmax", _mean, "take_along_axis"), "torch": library(_LOSS)}
+CROSS_ENTROPY = {
+    **_of_arrays("log_softmax", _mean, "take_along_axis"),
+    "torch": ahead(library(_LOSS), CHECKED),
+}
 BACKWARD = {**_of_arrays("softmax", _difference, "arange"), "torch": library(_LOSS, _gradient)}
 LABEL_SMOOTHING = {
     **_of_arrays("log_softmax", _smoothed, "take_along_axis"),
-    "torch": library(
-        _LOSS, lambda loss, z, t, smoothing=0.1: loss(z, t, label_smoothing=smoothing)
+    "torch": ahead(
+        library(_LOSS, lambda loss, z, t, smoothing=0.1: loss(z, t, label_smoothing=smoothing)),
+        CHECKED,
     ),
 }
 PERPLEXITY = {
     **_of_arrays("log_softmax", _perplexity, "take_along_axis"),
-    "torch": library(_LOSS, lambda loss, logits, targets: loss(logits, targets).exp()),
+    "torch": ahead(
+        library(_LOSS, lambda loss, logits, targets: loss(logits, targets).exp()), CHECKED
+    ),
 }
 MSE_BACKWARD = {
     **_of_arrays("softmax", _squared, "arange"),

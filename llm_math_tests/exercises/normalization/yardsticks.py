@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llm_math_tests.exercise import Yardstick
-from llm_math_tests.exercises.benches import library
+from llm_math_tests.exercises.benches import FUSED, ahead, library
 
 _LAYER_NORM = "torch.nn.functional.layer_norm"
 _RMS_NORM = "torch.nn.functional.rms_norm"
@@ -94,13 +94,15 @@ def _torch_layer_norm_backward(grad_output: Any, x: Any, weight: Any, eps: float
     return dx.mul_(scale), dweight, dbias
 
 
-LAYER_NORM = {"torch": library(_LAYER_NORM, _layer_norm)}
+LAYER_NORM = {"torch": ahead(library(_LAYER_NORM, _layer_norm), FUSED)}
 LAYER_NORM_COMPOSED = {
     "numpy": Yardstick("x - mean, numpy.vecdot", _numpy_layer_norm),
     "torch": Yardstick("torch.linalg.vector_norm, torch.addcmul", _torch_layer_norm),
 }
 LAYER_NORM_BACKWARD = {
-    "torch": library("torch.ops.aten.native_layer_norm_backward", _layer_norm_backward)
+    "torch": ahead(
+        library("torch.ops.aten.native_layer_norm_backward", _layer_norm_backward), FUSED
+    )
 }
 LAYER_NORM_BACKWARD_COMPOSED = {
     "numpy": Yardstick("x - mean, numpy.vecdot, numpy.einsum", _numpy_layer_norm_backward),

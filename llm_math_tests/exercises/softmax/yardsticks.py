@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from llm_math_tests.exercise import Yardstick
-from llm_math_tests.exercises.benches import library
+from llm_math_tests.exercises.benches import FUSED, ahead, library
 
 
 def _along(function: Callable[..., Any], scores: Any, axis: int = -1) -> Any:
@@ -48,11 +48,15 @@ def _torch_softmax(logits: Any, temperature: float = 1.0, axis: int = -1) -> Any
 
 SOFTMAX = _in_every_track("softmax", _softened)
 LOG_SOFTMAX = _in_every_track("log_softmax")
+LOG_SOFTMAX["torch"] = ahead(LOG_SOFTMAX["torch"], FUSED)
 LOGSUMEXP = _in_every_track("logsumexp")
 SOFTMAX_BACKWARD = {
-    "torch": library(
-        "torch.ops.aten._softmax_backward_data",
-        lambda function, g, p, axis=-1: function(g, p, axis, p.dtype),
+    "torch": ahead(
+        library(
+            "torch.ops.aten._softmax_backward_data",
+            lambda function, g, p, axis=-1: function(g, p, axis, p.dtype),
+        ),
+        FUSED,
     )
 }
 SOFTMAX_COMPOSED = {

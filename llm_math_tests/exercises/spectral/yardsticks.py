@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llm_math_tests.exercise import Yardstick
-from llm_math_tests.exercises.benches import library
+from llm_math_tests.exercises.benches import ahead, library
 
 
 def _fitted(pca_class: Any, x: Any, k: int) -> Any:
@@ -64,7 +64,10 @@ COVARIANCE = {
 }
 PCA = {
     "numpy": library("sklearn.decomposition.PCA", _fitted),
-    "torch": library("torch.pca_lowrank", _torch_pca),
+    "torch": ahead(
+        library("torch.pca_lowrank", _torch_pca),
+        "it looks for k directions only, by random projections",
+    ),
 }
 PCA_COMPOSED = {
     "numpy": Yardstick("numpy.linalg.eigh (and qr), composed", _numpy_pca),
@@ -83,6 +86,9 @@ EXPLAINED_VARIANCE_RATIO = {
 }
 DOMINANT = {
     "numpy": library("numpy.linalg.eigh", lambda eigh, a, start, steps=100: eigh(a)),
-    "torch": library("torch.linalg.eigh", lambda eigh, a, start, steps=100: eigh(a)),
+    "torch": ahead(
+        library("torch.linalg.eigh", lambda eigh, a, start, steps=100: eigh(a)),
+        "one call, where a hundred products are a hundred: that shows on small matrices",
+    ),
     "cupy": library("cupy.linalg.eigh", lambda eigh, a, start, steps=100: eigh(a)),
 }

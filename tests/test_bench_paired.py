@@ -1,0 +1,57 @@
+"""The table that sets the references beside the libraries."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from llm_math_tests.bench import paired
+from llm_math_tests.bench.sampling import Effort
+from llm_math_tests.exercise import Yardstick
+from llm_math_tests.exercises import exercise
+
+QUICK = Effort(seconds=0.0, fewest=7, fewest_when_slow=7, most=7)
+
+
+def test_every_library_function_gets_a_line_in_both_tracks():
+    lines = list(paired.lines(("two_layer_forward",), QUICK))
+    assert [line.count("|") for line in lines] == [8] * len(lines)
+    bench = exercise("two_layer_forward").bench
+    beside = [y for found in (bench.yardsticks, bench.compositions) for y in found]
+    assert len(lines) == 2 + len(bench.sizes) * len([t for t in beside if t != "cupy"])
+
+
+def slower(**how):
+    entry = exercise("two_layer_forward")
+    yardstick = Yardstick("nothing", lambda *args: None, **how)
+    return paired._line(entry, entry.bench.sizes[0], "numpy", "library", yardstick, QUICK)
+
+
+def test_a_slow_reference_needs_a_reason():
+    assert slower().endswith("no reason is given |")
+    assert slower(ahead="it does nothing").endswith("it does nothing |")
+
+
+def test_a_library_that_is_not_there_is_said():
+    def missing(*args):
+        raise ModuleNotFoundError("No module named 'elsewhere'", name="elsewhere")
+
+    entry = exercise("two_layer_forward")
+    line = paired._line(
+        entry, entry.bench.sizes[0], "numpy", "library", Yardstick("elsewhere.f", missing), QUICK
+    )
+    assert "not run: elsewhere is not installed" in line
+
+
+def test_a_faster_reference_is_below_one():
+    def idle(*args):
+        time.sleep(0.002)
+        return np.zeros(1)
+
+    entry = exercise("two_layer_forward")
+    line = paired._line(
+        entry, entry.bench.sizes[0], "numpy", "library", Yardstick("idle", idle), QUICK
+    )
+    assert float(line.split("|")[5]) < 1
