@@ -16,7 +16,6 @@ Level = Literal["core", "stable", "contract"]
 LEVELS: tuple[Level, ...] = ("core", "stable", "contract")
 
 Verdict = Literal["passed", "wrong", "error", "not_started", "not_run"]
-VERDICTS: tuple[Verdict, ...] = ("passed", "wrong", "error", "not_started", "not_run")
 
 TRACKS = ("numpy", "torch", "cupy")
 

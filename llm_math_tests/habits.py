@@ -227,7 +227,7 @@ DEVICE_IGNORED = Mistake(
 
 SUMMED_IN_HALF = Mistake(
     "half_precision_sum",
-    "summed in float16, which ends at 65504 and has three digits",
+    "squared or summed in float16, which ends at 65504 and has three digits",
     edit=lambda text, name: text + "\n\ndef _widened(x):\n    return x\n",
 )
 """For entries whose reference sums: it takes the text's ``_widened`` away."""

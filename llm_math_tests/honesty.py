@@ -51,6 +51,8 @@ class Tried:
     @property
     def misnamed(self) -> bool:
         """Taken for another mistake at least once."""
+        if self.mistake == habits.REFUSALS_FORGOTTEN.name:
+            return False  # it is every forgotten refusal at once: each one's name is true of it
         return any(name not in {self.mistake, *habits.EVIDENT} for name in self.called)
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from llm_math_tests import habits, tracks
 from llm_math_tests.answers.answer import Answer, Problem, call_in_words
 from llm_math_tests.answers.door import AnswerRoom, Reply, Where
-from llm_math_tests.checks.diagnosis import what_they_did
+from llm_math_tests.checks.diagnosis import of_another_form, what_they_did
 from llm_math_tests.checks.gpu_words import on_a_gpu
 from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
-from llm_math_tests.exercise import Case, Check, Exercise, Outcome, Verdict
+from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Outcome, Verdict
 from llm_math_tests.exercises import exercise as exercise_called
 from llm_math_tests.wording import labelled
 
@@ -128,14 +128,14 @@ class Engine:
         lines: list[tuple[str, str]] = []
         mistake = ""
         try:
-            check.run(answer, inputs)
+            _look(check, answer, inputs)
         except Wrong as wrong:
             culprit = self._culprit(answer)
             if culprit:
                 verdict, lines = "not_run", [("not run", culprit)]
             else:
                 verdict = "wrong"
-                found = (what_they_did(answer) if self.diagnose else None) or wrong.did
+                found = self._diagnosis(answer) or wrong.did
                 mistake = found.name if found else ""
                 lines = [
                     ("expected", wrong.expected),
@@ -185,6 +185,12 @@ class Engine:
             seconds=time.perf_counter() - started,
             proved_by=proved_by,
         )  # fmt: skip
+
+    def _diagnosis(self, answer: Answer) -> Mistake | None:
+        try:
+            return what_they_did(answer) if self.diagnose else None
+        except Exception:
+            return None  # the outcome stands without a name for it
 
     def _without_a_call(
         self,
@@ -255,6 +261,19 @@ class Engine:
             f"pytest --exercise {answer.exercise.name} --track {answer.track} "
             f"-k {check.name} --seed {self.seed}"
         )
+
+
+def _look(check: Check, answer: Answer, inputs: Inputs) -> None:
+    """Run a check; where it stumbles over a result of another form, that is what is wrong."""
+    try:
+        check.run(answer, inputs)
+    except (Wrong, AnswerEnded, NotRun):
+        raise
+    except Exception:
+        misshapen = of_another_form(answer)
+        if misshapen is None:
+            raise
+        raise misshapen from None
 
 
 def _whose(reply: Reply, answer: Answer) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from llm_math_tests import course, pictures
 from llm_math_tests.bench import claims
+from llm_math_tests.bench.measure import Laboratory
 from llm_math_tests.bench.sampling import Effort
 from llm_math_tests.exercises import names
 from llm_math_tests.pictures import stability
@@ -210,3 +211,19 @@ def test_the_report_holds_both(pytester, tmp_path):
     assert 'id="softmax_at_temperatures"' in page
     assert measured[0]["says"] in (folder / "summary.md").read_text(encoding="utf-8")
     assert json.loads((folder / "pictures.json").read_text(encoding="utf-8"))
+
+
+def test_a_claim_never_mixes_one_persons_forward_with_anothers_backward(tmp_path):
+    file = tmp_path / "backprop" / "with_numpy.py"
+    file.parent.mkdir()
+    text = (course.folder("reference") / "backprop" / "with_numpy.py").read_text(encoding="utf-8")
+    broken = "\n\ndef two_layer_forward(x, w1, w2):\n    return x, ()\n"
+    file.write_text(text + broken, encoding="utf-8")
+    session = Session(Choice(Solution("student", tmp_path), tracks=("numpy",)))
+    laboratory = Laboratory(session)
+    found, whose = laboratory.right_functions(("two_layer_forward", "two_layer_backward"), "numpy")
+    assert whose == "reference"
+    assert {Path(one.__code__.co_filename).parent.parent.name for one in found.values()} == {
+        "reference"
+    }
+    session.close()

@@ -30,6 +30,7 @@ from llm_math_tests.answers.values import (
     replica,
     same_bits,
 )
+from llm_math_tests.answers.wire import MAX_DEPTH, MAX_NODES
 from llm_math_tests.tracks import Track
 
 
@@ -125,6 +126,8 @@ class _Table:
         self._track = track
         self._handed_already = handed_already
         self.on_accelerator = False
+        self._parts = 0
+        """How many parts of the value under way were taken."""
         self._handed: list[tuple[str, Value, Any]] = []
         self._block: tuple[str, Value, Any] | None = None
         """The block that the answer has in hand: only one is held, so that memory stays its own."""
@@ -209,18 +212,23 @@ class _Table:
         call.__name__ = given.name
         return call
 
-    def take(self, obj: Any, facts: list[Fact]) -> Value:
+    def take(self, obj: Any, facts: list[Fact], depth: int = 0) -> Value:
         """Turn what an answer made into a neutral value, noting the facts of arrays."""
+        self._parts = self._parts + 1 if depth else 0
         taken = self._track.take(obj)
         if taken is not None:
             facts.append(taken[1])
             return taken[0]
+        if type(obj) is int and abs(obj) > 2**63:
+            return Odd("int", "an int of more than 64 bits")
         if obj is None or type(obj) in (bool, int, float, str, bytes):
             return obj
-        if type(obj) in (tuple, list):
-            return type(obj)(self.take(item, facts) for item in obj)
-        if type(obj) is dict:
-            return {str(key): self.take(item, facts) for key, item in obj.items()}
+        # A list may hold itself.
+        if depth < MAX_DEPTH and self._parts < MAX_NODES:
+            if type(obj) in (tuple, list):
+                return type(obj)(self.take(item, facts, depth + 1) for item in obj)
+            if type(obj) is dict:
+                return {str(k): self.take(v, facts, depth + 1) for k, v in obj.items()}
         return _odd(obj)
 
     def changed(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ side and are reached through the door: :class:`Blocks` and :class:`Given`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -75,6 +76,24 @@ class Blocks:
         return self.arrays[self.pulled - 1]
 
 
+_MOST_GIVEN = 1 << 22
+_MOST_BROADCAST = 1 << 16
+
+
+def _expect_to_fit(args: tuple[Value, ...]) -> None:
+    """Refuse arguments that cost the trusted side far more than they cost who hands them over."""
+    shapes = [plain(arg).shape for arg in args if is_array(arg)]
+    most = max((math.prod(shape) for shape in shapes), default=0)
+    if most > _MOST_GIVEN:
+        raise ValueError(f"an array of {most} numbers is more than the function takes")
+    try:
+        together = math.prod(np.broadcast_shapes(*shapes))
+    except ValueError:
+        return  # the function's own affair: a matrix and a vector need not broadcast
+    if together > max(most, _MOST_BROADCAST):
+        raise ValueError(f"shapes {' and '.join(map(str, shapes))} do not belong together")
+
+
 @dataclass(eq=False)
 class Given:
     """A function that an answer is handed: it runs on the trusted side.
@@ -94,6 +113,7 @@ class Given:
     def __call__(self, *args: Value) -> Value:
         """Call the function on neutral values, counting."""
         self.calls += 1
+        _expect_to_fit(args)
         return self.function(*args)
 
     @classmethod

@@ -1,8 +1,8 @@
 """What the chapter claims about cost, measured: a small experiment for each claim.
 
-An experiment runs the solution's own answers where they are right, the reference's
-otherwise, and says which. Times are taken in pairs, alternating, and compared by the
-median of the pairs' ratios with its 95 % interval; memory is the most that was alive
+An experiment runs the solution's own answers where all that it needs are right, the
+reference's otherwise, and says which. Times are taken in pairs, alternating, and compared by
+the median of the pairs' ratios with its 95 % interval; memory is the most that was alive
 at once during a call, as the track counts it.
 """
 
@@ -271,9 +271,8 @@ def examine(one: Claim, track: str, device: str, laboratory: Laboratory) -> dict
         reason = f"this {tracks.track(track).library} cannot use the CUDA device"
     if reason is not None:
         return {**record, "reason": reason}
-    found: dict[str, Callable[..., Any]] = {}
-    for name in one.needs:
-        found[name], record["answers"][name] = laboratory.right_function(name, track)
+    found, whose = laboratory.right_functions(one.needs, track)
+    record["answers"] = dict.fromkeys(one.needs, whose)
     bench = Workbench(tracks.track(track), device, found.__getitem__, laboratory.effort)
     try:
         with one_thread_each(torch_too=track == "torch") as threads, warnings.catch_warnings():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -193,15 +193,22 @@ class Laboratory:
             return self._answer(exercise, row.track, solution)
         return self._answer(exercise, row.track, _reference())
 
-    def right_function(self, name: str, track: str) -> tuple[Callable[..., Any], str]:
-        """The solution's own function if it is right, else the reference's; and whose it is."""
-        exercise = find_exercise(name)
-        solution = self.session.choice.solution
+    def right_functions(
+        self, names: Sequence[str], track: str
+    ) -> tuple[dict[str, Callable[..., Any]], str]:
+        """The solution's own functions if all are right, else the reference's; and whose they are.
+
+        Never some of each: what one person's forward kept, another's backward cannot read.
+        """
+        exercises = [find_exercise(name) for name in names]
+        solution, label = self.session.choice.solution, self.session.choice.solution.label
         try:
-            self._must_be_right(exercise, track)
-            return self._answer(exercise, track, solution), solution.label
+            for exercise in exercises:
+                self._must_be_right(exercise, track)
+            return {one.name: self._answer(one, track, solution) for one in exercises}, label
         except Unready:
-            return self._answer(exercise, track, _reference()), REFERENCE
+            whole = _reference()
+            return {one.name: self._answer(one, track, whole) for one in exercises}, REFERENCE
 
     def _must_be_right(self, exercise: Exercise, track: str) -> None:
         failures = self.session.failures_of(exercise.name, track)

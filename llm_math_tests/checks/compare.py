@@ -63,7 +63,7 @@ def expect_close(
     allowed = truth.allowance(dtype)
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(have - want)
-        close = error <= allowed
+        close = (error <= allowed) & np.isfinite(error)
     # What the dtype cannot hold may come as inf or as the largest number.
     beyond = np.abs(want) > largest(dtype) * (1 - 2 * eps(dtype))
     close |= beyond & (np.sign(have) == np.sign(want)) & (np.abs(have) >= largest(dtype))
@@ -91,12 +91,13 @@ def _expect_exact(got: Value, truth: Truth, what: str) -> None:
 
 
 def _expected(have: np.ndarray, want: np.ndarray, close: np.ndarray, what: str) -> str:
+    of = "" if what == "the result" else f" of {what}"
     unexpected = ~close & ~np.isfinite(have) & np.isfinite(want)
     if unexpected.any():
         position = _first(unexpected)
-        return f"finite values: {_number(want[position])}{_at(position)}"
+        return f"finite values: {_number(want[position])}{_at(position)}{of}"
     position = _worst_position(have, want, close)
-    return f"{_number(want[position])}{_at(position)}"
+    return f"{_number(want[position])}{_at(position)}{of}"
 
 
 def _worst_position(have: np.ndarray, want: np.ndarray, close: np.ndarray) -> tuple[int, ...]:

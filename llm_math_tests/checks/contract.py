@@ -48,7 +48,7 @@ def contract(
     if halves:
         checks.append(half_precision(sample, truth))
     if layout:
-        checks.append(leaves_inputs_alone(sample))
+        checks.append(leaves_inputs_alone(sample, truth))
         checks.append(reads_any_layout(sample, truth))
     if batched:
         checks.append(keeps_leading_axes(sample, truth))
@@ -143,7 +143,7 @@ def half_precision(sample: Sample, truth: TruthOf) -> Check:
     )  # fmt: skip
 
 
-def leaves_inputs_alone(sample: Sample) -> Check:
+def leaves_inputs_alone(sample: Sample, truth: TruthOf) -> Check:
     """No input holds other bytes afterwards."""
 
     def run(answer: Answer, inputs: Inputs) -> None:
@@ -154,6 +154,8 @@ def leaves_inputs_alone(sample: Sample) -> Check:
                 f"{' and '.join(reply.changed)} changed in place",
                 note="an operation like `x -= ...` writes into the caller's array",
             )
+        # Else an answer that does nothing would keep the promise.
+        expect_truth(answer, reply.value, truth(**inputs), result_dtype(inputs, answer.track))
 
     cases = (_case("float64", sample, "float64", (2,)), _case("float32", sample, "float32", (2,)))
     return Check(
@@ -258,6 +260,9 @@ def stays_on_device(sample: Sample, truth: TruthOf, *, connected: bool = True) -
         reply = answer.try_to_ask(inputs, on_accelerator=True, cotangents=cotangents)
         _expect_on_device(reply, "every step on the device of the inputs")
         if reply.proved_by == "fake":
+            # It shows no numbers: an answer that does nothing would never leave it.
+            fresh = {name: each_array(lambda array: array, v) for name, v in inputs.items()}
+            expect_truth(answer, answer(fresh), truth(**inputs), result_dtype(inputs, "torch"))
             return
         for fact in reply.facts:
             if reply.proved_by == "device" and fact.device == "cpu":

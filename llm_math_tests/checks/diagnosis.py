@@ -10,9 +10,19 @@ import numpy as np
 from llm_math_tests import mistakes
 from llm_math_tests.answers.answer import parameters_of, request_for
 from llm_math_tests.answers.door import Reply, Request
-from llm_math_tests.answers.values import Bfloat16, Blocks, Value, arrays_in, dtype_name, plain
+from llm_math_tests.answers.values import (
+    Bfloat16,
+    Blocks,
+    Value,
+    arrays_in,
+    dtype_name,
+    is_array,
+    plain,
+    spelled,
+)
 from llm_math_tests.checks.compare import agree
 from llm_math_tests.checks.truth import eps
+from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.habits import EVIDENT
 
 if TYPE_CHECKING:
@@ -61,6 +71,27 @@ def what_they_did(answer: Answer) -> Mistake | None:
     ordinary = _ordinary(answer)
     explained = all(_same(reply, _repeat(suspect, request), request) for request, reply in ordinary)
     return matching[0] if explained else None
+
+
+def of_another_form(answer: Answer) -> Wrong | None:
+    """The first result of the case that has not even the form of a right one, if any."""
+    right = mistakes.reference_answer(answer.exercise)
+    for _, request, reply in answer.calls:
+        if reply.ended == "returned" and _can_be_repeated(request, reply):
+            wanted = _repeat(right, request)
+            if wanted.ended == "returned" and _form(wanted.value) != _form(reply.value):
+                return Wrong(spelled(wanted.value), spelled(reply.value))
+    return None
+
+
+def _form(value: Value) -> object:
+    if is_array(value):
+        return plain(value).shape
+    if isinstance(value, (tuple, list)):
+        return [_form(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _form(item) for key, item in value.items()}
+    return () if type(value) in (bool, int, float) else type(value)
 
 
 def _ordinary(answer: Answer) -> list[tuple[Request, Reply]]:

@@ -103,6 +103,8 @@ class TorchTrack:
         dtype = str(obj.dtype).removeprefix("torch.")
         if dtype not in (*ARRAY_DTYPES, "bfloat16") or obj.layout is not torch.strided:
             return None
+        if obj.is_nested or obj.is_meta:
+            return None  # no rectangle of numbers to take
         fact = Fact(f"torch.{type(obj).__name__}", dtype, obj.device.type, obj.requires_grad)
         host = obj.detach().resolve_neg().cpu()
         if dtype == "bfloat16":

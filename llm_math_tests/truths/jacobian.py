@@ -16,6 +16,8 @@ from llm_math_tests.checks.truth import Extended, Truth, eps, extended
 from llm_math_tests.truths.softmax import probabilities
 
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
+_MOST = 1000
+"""A Jacobian is as large as the square of this, whoever asks for it."""
 REFINED = 1e-7
 """The error that refined differences may make, relative to the largest derivative."""
 
@@ -52,6 +54,8 @@ class Map:
         if at.ndim != 1 or (self.inputs and len(at) != self.inputs):
             length = f"of {self.inputs} numbers" if self.inputs else "of numbers"
             raise ValueError(f"f takes one vector {length} at a time, got shape {at.shape}")
+        if len(at) > _MOST:
+            raise ValueError(f"f takes a vector of at most {_MOST} numbers, got {len(at)}")
         return at
 
 

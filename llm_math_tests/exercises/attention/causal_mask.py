@@ -8,7 +8,7 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import plain, spelled
 from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract, takes_a_device
-from llm_math_tests.checks.promises import values
+from llm_math_tests.checks.promises import expect_truth, values
 from llm_math_tests.checks.situations import Rng, case_name
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs, Mistake, Refusal, Size
@@ -30,6 +30,7 @@ def _is_boolean(answer: Answer, inputs: Inputs) -> None:
         raise Wrong(
             "a boolean array", spelled(got), note="True = keep: masks are asked, never added"
         )
+    expect_truth(answer, got, truth.causal_mask(**inputs), "bool")
 
 
 def _counted(answer: Answer, inputs: Inputs) -> None:

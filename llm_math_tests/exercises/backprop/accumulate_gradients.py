@@ -297,14 +297,7 @@ EXERCISE = Exercise(
             "first_batch_size_for_all",
             "took every batch to be as large as the first",
             "(len(batch) / examples)",
-            "(len(batches[0]) / (len(batches[0]) * len(batches) or 1))",
-            also=(
-                (
-                    "examples = sum(len(batch) for batch in batches)",
-                    "examples = sum(len(batch) for batch in batches)\n"
-                    "    batches = [b for b in batches if len(b)] and batches",
-                ),
-            ),
+            "(len(batches[0]) / examples)",
         ),
         Mistake(
             "last_batch_only",

@@ -61,7 +61,7 @@ def _sized(size: float, dtype: str, part: str) -> Case:
 
 def _sees_the_right_inputs(answer: Answer, inputs: Inputs) -> None:
     layers, calls = recorded(inputs["layers"])
-    answer({**inputs, "layers": layers})
+    got = answer({**inputs, "layers": layers})
     wanted = truth.layer_inputs(inputs["layers"], inputs["x"])
     gradient = inputs["grad_output"]
     incoming: list[Value] = [None] * len(wanted)
@@ -73,8 +73,10 @@ def _sees_the_right_inputs(answer: Answer, inputs: Inputs) -> None:
         names = ("x",) if kind == "forward" else ("grad", "layer_input")
         if len(args) != len(right):
             raise Wrong(f"{kind}({', '.join(names)}) of layer {number}", f"{len(args)} arguments")
-        for name, got, want in zip(names, args, right, strict=True):
-            _expect_equal(kind, number, name, got, want)
+        for name, given, want in zip(names, args, right, strict=True):
+            _expect_equal(kind, number, name, given, want)
+    right_result = truth.checkpointed_backward(**inputs)
+    expect_truth(answer, got, right_result, result_dtype(inputs, answer.track))
 
 
 def _expect_equal(kind: str, number: int, name: str, got: Value, want: Value) -> None:
@@ -113,6 +115,8 @@ def _keeps_few_inputs(answer: Answer, inputs: Inputs) -> None:
     layers, one = inputs["layers"], plain(inputs["x"]).nbytes
     # A library's own start-up is not the answer's scratch.
     answer({**inputs, "layers": layers[:2]})
+    for given in (given for pair in layers for given in pair):
+        given.calls = 0
     reply = answer.ask(inputs, measure_memory=True)
     if reply.peak_bytes is None:
         raise NotRun("peak memory cannot be measured here")
@@ -127,6 +131,14 @@ def _keeps_few_inputs(answer: Answer, inputs: Inputs) -> None:
             allowed=f"{SLACK} arrays on top: gradients, and copies on their way to the layers",
             note="keep about sqrt(L) inputs, recompute the others one segment at a time, and "
             "let go of a segment's inputs when it is done",
+        )
+    # Memory can be bought with calls, and calls with memory: both are kept at once.
+    often = max(forward.calls for forward, _ in layers)
+    if often > 2:
+        raise Wrong(
+            "each forward to be called at most twice, here too",
+            f"{often} calls of one",
+            note="one more forward pass is what checkpointing costs, not more",
         )
 
 

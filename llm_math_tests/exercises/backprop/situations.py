@@ -202,12 +202,3 @@ def some_layers(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -
 def most_alive(count: int) -> int:
     """The layer inputs that may be alive: ``2 ceil(sqrt(L)) + 2``."""
     return 2 * math.ceil(math.sqrt(count)) + 2
-
-
-def half_gradients(rng: Rng, dtype: str = "float16", batch: tuple[int, ...] = ()) -> Inputs:
-    """Gradients of a scaled loss: a matrix, a vector and a number."""
-    shapes: tuple[tuple[int, ...], ...] = ((*batch, 3, 4), (5,), ())
-    return {
-        "grads": [cast(rng.normal(0, 100, shape), dtype) for shape in shapes],
-        "scale": 1024.0,
-    }

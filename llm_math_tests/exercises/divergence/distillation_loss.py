@@ -242,7 +242,7 @@ EXERCISE = Exercise(
             "divided_by_the_first_axis",
             "divided by the size of the first axis only, as reduction='batchmean' does",
             _LOSS,
-            "loss = temperature**2 * (rows.sum() / rows.dtype.type((*rows.shape, 1)[0]))",
+            "loss = temperature**2 * (rows.sum() / rows.dtype.type(p.shape[0]))",
         ),
         Mistake(
             "summed_over_rows",

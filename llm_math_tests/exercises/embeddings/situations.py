@@ -257,7 +257,9 @@ def id_out_of_range(sample: Sample) -> tuple[Refusal, ...]:
     def holding(value: int) -> Refusal:
         def make(rng: Rng) -> Inputs:
             inputs = sample(rng, "float64", (2,))
-            inputs["token_ids"][1, 2] = value
+            ids = inputs["token_ids"]
+            ids[ids == value % VOCAB] = 1  # the row that value may end in is nobody else's
+            ids[1, 2] = value
             return inputs
 
         return Refusal(case_name("id", value), make, "token_ids", str(value), looks_at_values=True)

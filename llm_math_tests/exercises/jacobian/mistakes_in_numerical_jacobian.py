@@ -14,8 +14,8 @@ MISTAKES = (
     Mistake(
         "forward_difference",
         "moved one way only: the error then falls with eps, not with its square",
-        _DOWN,
-        "pass",
+        _QUOTIENT,
+        "(f(up) - f(at)) / eps",
     ),
     Mistake(
         "divided_by_eps",

@@ -61,7 +61,7 @@ def _mean_0_variance_1(answer: Answer, inputs: Inputs) -> None:
 
 def _only_directions_matter(answer: Answer, inputs: Inputs) -> None:
     """With eps 0, neither a shift of a row nor its scale can be seen."""
-    for moved in (inputs["x"] + 64.0, inputs["x"] * 4.0, inputs["x"] * 2.0**-20):
+    for moved in (inputs["x"] + 4.0, inputs["x"] * 4.0, inputs["x"] * 2.0**-20):
         changed = {**inputs, "x": moved, "eps": 0.0}
         still = truth.layer_norm(**{**inputs, "eps": 0.0})
         # The truth of the row as it was, with the room for rounding of the one as it is.

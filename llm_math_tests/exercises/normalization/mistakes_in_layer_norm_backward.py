@@ -5,7 +5,6 @@ from __future__ import annotations
 from llm_math_tests.exercise import Mistake
 from llm_math_tests.habits import SUMMED_IN_HALF
 
-_CENTRE = "z = numbers - numbers.mean(axis=-1, keepdims=True)"
 _DEVIATION = "deviation = np.sqrt(_mean_product(z, z) + eps)"
 _DWEIGHT = 'dweight = np.einsum("ri,ri->i", _rows(g), _rows(z))'
 _MEAN = "dx -= dx.mean(axis=-1, keepdims=True)"

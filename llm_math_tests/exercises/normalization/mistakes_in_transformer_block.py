@@ -144,7 +144,7 @@ MISTAKES = (
     ),
     Mistake(
         "mask_ignored",
-        "left the mask out",
+        "let tokens look where the mask does not allow it",
         "num_heads, mask)\n    mixed +=",
         "num_heads, None)\n    mixed +=",
     ),

@@ -17,6 +17,8 @@ from llm_math_tests.exercise import Case, Check, Inputs
 
 def _weights(d: int) -> np.ndarray:
     """Fixed weights of a sublayer, the same in every room: ``(d, d)``, not symmetric."""
+    if d > 1000:  # an answer may ask with anything
+        raise ValueError(f"the sublayer takes at most 1000 columns, got {d}")
     i, j = np.indices((d, d))
     return ((3 * i + 5 * j) % 7 - 2.5) / 4
 

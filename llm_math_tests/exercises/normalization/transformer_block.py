@@ -34,6 +34,7 @@ from llm_math_tests.exercises.normalization.blocks import (
 )
 from llm_math_tests.exercises.normalization.mistakes_in_transformer_block import MISTAKES
 from llm_math_tests.truths import normalization as truth
+from llm_math_tests.truths.activations import below
 
 
 def _passes_untouched(answer: Answer, inputs: Inputs) -> None:
@@ -113,7 +114,8 @@ def _is_made_of_your_own(
     mixed = inputs["x"] + plain(
         multi_head_attention({"x": normed(inputs["x"], "norm1"), **heads, **others})
     )
-    hidden = truth.gelu(extended(normed(mixed, "norm2") @ p["w1"] + p["b1"]))
+    before = extended(normed(mixed, "norm2") @ p["w1"] + p["b1"])
+    hidden = before * below(before)
     wanted = extended(mixed) + hidden @ extended(p["w2"]) + extended(p["b2"])
     scale = truth.transformer_block(**inputs).scale
     expect_same(

@@ -6,7 +6,8 @@ import numpy as np
 
 from llm_math_tests import habits
 from llm_math_tests.answers.answer import Answer
-from llm_math_tests.checks.compare import expect_array
+from llm_math_tests.answers.values import plain
+from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import (
     expect_same,
@@ -39,14 +40,16 @@ from llm_math_tests.truths import softmax as truth
 
 
 def _exponentials_sum_to_one(answer: Answer, inputs: Inputs) -> None:
-    log_p = extended(expect_array(answer(inputs), answer.track))
+    got = expect_array(answer(inputs), answer.track)
+    expect_shape(got, plain(inputs["logits"]).shape)
+    log_p = extended(got)
     axis = inputs.get("axis", -1)
     total = np.exp(log_p).sum(axis=axis)
     # An absolute error in a logarithm is a relative one in its exponential.
     reach = 1 + np.abs(log_p).max(axis=axis)
     allowed = log_p.shape[axis] * eps(result_dtype(inputs, answer.track)) * reach
     off = np.abs(total - 1)
-    if not (off <= allowed).all():
+    if not (np.isfinite(off) & (off <= allowed)).all():
         worst = int(np.argmax(np.where(np.isnan(off), np.inf, off - allowed)))
         raise Wrong(
             "log-probabilities whose exponentials sum to 1",

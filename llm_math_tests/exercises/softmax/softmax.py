@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from llm_math_tests.answers.answer import Answer
-from llm_math_tests.checks.compare import expect_array
+from llm_math_tests.answers.values import plain
+from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import expect_truth, gradient_flows, result_dtype, values
 from llm_math_tests.checks.situations import given, ordinary, refused
@@ -29,7 +30,9 @@ from llm_math_tests.truths import softmax as truth
 
 
 def _rows_sum_to_one(answer: Answer, inputs: Inputs) -> None:
-    p = extended(expect_array(answer(inputs), answer.track))
+    got = expect_array(answer(inputs), answer.track)
+    expect_shape(got, plain(inputs["logits"]).shape)
+    p = extended(got)
     axis = inputs.get("axis", -1)
     total = p.sum(axis=axis)
     allowed = p.shape[axis] * eps(result_dtype(inputs, answer.track))

@@ -78,6 +78,11 @@ def _cancelling(rng: Rng) -> Inputs:
     }
 
 
+def _one_mean(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:
+    """Ordinary coordinates around one mean, so that ``z V + m`` is right as it stands."""
+    return {**reduced(rng, dtype, batch), "mean": cast(rng.normal(0, 3, 4), dtype)}
+
+
 def _shared(rng: Rng) -> Inputs:
     """One set of components, and one mean, for several tables."""
     return {
@@ -125,14 +130,14 @@ EXERCISE = Exercise(
             "z V + m",
             truth.pca_reconstruct,
             ordinary(
-                reduced,
+                _one_mean,
                 Case("shared", _shared, "the same components and mean for three tables"),
                 Case("square", _square, "as many coordinates as rows and columns"),
                 _shaped("one_component", "one component", 5, 1, 3),
             ),
             points=2,
         ),
-        gradient_flows(truth.pca_reconstruct, ordinary(reduced), ["z", "components", "mean"]),
+        gradient_flows(truth.pca_reconstruct, ordinary(_one_mean), ["z", "components", "mean"]),
         relation(
             "loses_what_was_left_out",
             "what projecting and reconstructing loses is the variance that was left out",
