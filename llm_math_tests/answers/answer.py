@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from llm_math_tests.answers.door import AnswerRoom, Ended, Parameter, Reply, Request, Where
 from llm_math_tests.answers.source import source_of, unreadable
-from llm_math_tests.answers.values import Value, dtype_name, is_array, spelled
-from llm_math_tests.checks.wrong import AnswerEnded
+from llm_math_tests.answers.values import Value, arrays_in, dtype_name, is_array, plain, spelled
+from llm_math_tests.checks.wrong import AnswerEnded, Wrong
 
 if TYPE_CHECKING:
     from llm_math_tests.exercise import Case, Exercise, Inputs, Verdict
@@ -58,6 +58,8 @@ class Answer:
         """What the current case has asked, for diagnosis and for messages."""
         self.case: Case
         """The case under way."""
+        self.most_numbers: int | None = None
+        """More than these in a result break the promise: where results meet, sizes multiply."""
         self.others: dict[str, Answer] = {}
         """The same person's answers to the exercises that the current check needs."""
 
@@ -82,6 +84,9 @@ class Answer:
         )
         if reply.ended != "returned":
             raise AnswerEnded(reply)
+        numbers = sum(plain(array).size for array in arrays_in(reply.value))
+        if self.most_numbers is not None and numbers > self.most_numbers:
+            raise Wrong("a result as small as its inputs", spelled(reply.value))
         return reply
 
     def try_to_ask(

@@ -227,8 +227,10 @@ def spelled(value: Value) -> str:
     if isinstance(value, Odd):
         return value.looks
     if isinstance(value, (tuple, list)):
+        kind = type(value).__name__
+        if any(isinstance(item, (tuple, list)) for item in value):
+            return f"a {kind} of {len(value)}"
         words = ", ".join(spelled(item) for item in value[:4])
         more = ", ..." if len(value) > 4 else ""
-        kind = type(value).__name__
         return f"a {kind} of {len(value)} ({words}{more})"
     return repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."

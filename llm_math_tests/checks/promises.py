@@ -177,6 +177,10 @@ def gradient_matches(
     )  # fmt: skip
 
 
+_MOST_RELATED = 4000
+"""Numbers in a result that a relation takes: its own inputs are small."""
+
+
 def relation(
     name: str,
     promise: str,
@@ -194,6 +198,8 @@ def relation(
 
     def run(answer: Answer, inputs: Inputs) -> None:
         others = [answer.others[other] for other in needs]
+        for one in (answer, *others):
+            one.most_numbers = _MOST_RELATED
         try:
             holds(answer, inputs, *others)
         except Wrong as wrong:
@@ -202,6 +208,9 @@ def relation(
             raise
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as misfit:
             raise Wrong(promise, f"results that do not fit together: {misfit}") from None
+        finally:
+            for one in (answer, *others):
+                one.most_numbers = None
 
     return Check(name, "core", promise, run, tuple(cases), points=0, needs=tuple(needs))
 
