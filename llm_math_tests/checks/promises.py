@@ -177,6 +177,27 @@ def gradient_matches(
     )  # fmt: skip
 
 
+def beside_the_usual(
+    name: str,
+    level: Level,
+    promise: str,
+    truth: TruthOf,
+    usual: Callable[[Inputs], Inputs],
+    cases: Sequence[Case],
+) -> Check:
+    """Values where something is strange, after the same call without it.
+
+    NaN alone says little; with the usual call beside it, a mistake has a face.
+    """
+
+    def run(answer: Answer, inputs: Inputs) -> None:
+        for asked in (usual(inputs), inputs):
+            got = answer(asked)
+            expect_truth(answer, got, truth(**asked), result_dtype(asked, answer.track))
+
+    return Check(name, level, promise, run, tuple(cases))
+
+
 _MOST_RELATED = 4000
 """Numbers in a result that a relation takes: its own inputs are small."""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from llm_math_tests.checks.contract import contract
-from llm_math_tests.checks.promises import gradient_flows, values
+from llm_math_tests.checks.promises import beside_the_usual, gradient_flows, values
 from llm_math_tests.checks.situations import ordinary
 from llm_math_tests.exercise import Exercise, Mistake
 from llm_math_tests.exercises.benches import matrix_bench
 from llm_math_tests.exercises.cross_entropy import yardsticks
 from llm_math_tests.exercises.cross_entropy.promises import (
     bad_targets,
-    beside_the_usual,
     clean,
     takes_integers_of_any_width,
     two_kept,

@@ -9,6 +9,7 @@ from llm_math_tests.answers.values import Value
 from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import (
+    beside_the_usual,
     expect_same,
     gradient_matches,
     relation,
@@ -22,7 +23,6 @@ from llm_math_tests.exercises.benches import matrix_bench
 from llm_math_tests.exercises.cross_entropy import yardsticks
 from llm_math_tests.exercises.cross_entropy.promises import (
     bad_targets,
-    beside_the_usual,
     clean,
     gradient_flows_again,
     rows_sum_to_zero,

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from llm_math_tests.checks.contract import contract
-from llm_math_tests.checks.promises import gradient_flows, values
+from llm_math_tests.checks.promises import beside_the_usual, gradient_flows, values
 from llm_math_tests.checks.situations import Rng, given, ordinary, refused
 from llm_math_tests.exercise import Case, Exercise, Inputs, Mistake
 from llm_math_tests.exercises.benches import matrix_bench
 from llm_math_tests.exercises.cross_entropy import yardsticks
 from llm_math_tests.exercises.cross_entropy.promises import (
     bad_targets,
-    beside_the_usual,
     clean,
     some_tokens,
     takes_integers_of_any_width,

@@ -8,6 +8,7 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import (
+    beside_the_usual,
     expect_same,
     gradient_flows,
     relation,
@@ -21,7 +22,6 @@ from llm_math_tests.exercises.benches import matrix_bench
 from llm_math_tests.exercises.cross_entropy import yardsticks
 from llm_math_tests.exercises.cross_entropy.promises import (
     bad_targets,
-    beside_the_usual,
     first_two,
     some_tokens,
     takes_integers_of_any_width,

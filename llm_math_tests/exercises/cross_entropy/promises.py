@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,6 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.promises import (
     TruthOf,
-    expect_truth,
     gradient_flows,
     result_dtype,
     values,
@@ -19,29 +17,8 @@ from llm_math_tests.checks.promises import (
 from llm_math_tests.checks.situations import Rng, ordinary
 from llm_math_tests.checks.truth import eps, extended
 from llm_math_tests.checks.wrong import Wrong
-from llm_math_tests.exercise import Case, Check, Inputs, Level, Refusal
+from llm_math_tests.exercise import Case, Check, Inputs, Refusal
 from llm_math_tests.exercises.cross_entropy.situations import SEQUENCES, tokens
-
-
-def beside_the_usual(
-    name: str,
-    level: Level,
-    promise: str,
-    truth: TruthOf,
-    usual: Callable[[Inputs], Inputs],
-    cases: Sequence[Case],
-) -> Check:
-    """Values where something is strange, after the same call without it.
-
-    NaN alone says little; with the usual call beside it, a mistake has a face.
-    """
-
-    def run(answer: Answer, inputs: Inputs) -> None:
-        for asked in (usual(inputs), inputs):
-            got = answer(asked)
-            expect_truth(answer, got, truth(**asked), result_dtype(asked, answer.track))
-
-    return Check(name, level, promise, run, tuple(cases))
 
 
 def _rows_sum_to_zero(answer: Answer, inputs: Inputs) -> None:

@@ -8,13 +8,17 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import Value, plain
 from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
-from llm_math_tests.checks.promises import gradient_flows, gradient_matches, values
+from llm_math_tests.checks.promises import (
+    beside_the_usual,
+    gradient_flows,
+    gradient_matches,
+    values,
+)
 from llm_math_tests.checks.situations import Rng, ordinary
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Check, Exercise, Inputs, Mistake
 from llm_math_tests.exercises.embeddings import yardsticks
 from llm_math_tests.exercises.embeddings.promises import (
-    beside_the_usual,
     builds_no_one_hot,
     takes_ids_of_any_width,
     with_tokens,
@@ -161,6 +165,7 @@ EXERCISE = Exercise(
         ),
         beside_the_usual(
             "keeps_an_overflow_in_its_row",
+            "stable",
             "inf or NaN in one token's gradient reaches that token's row alone",
             truth.embedding_backward,
             without_overflow,
@@ -168,6 +173,7 @@ EXERCISE = Exercise(
         ),
         beside_the_usual(
             "handles_no_tokens",
+            "stable",
             "no tokens give a gradient of zeros",
             truth.embedding_backward,
             with_tokens,

@@ -7,13 +7,18 @@ import numpy as np
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast, plain
 from llm_math_tests.checks.contract import contract
-from llm_math_tests.checks.promises import expect_same, gradient_flows, relation, values
+from llm_math_tests.checks.promises import (
+    beside_the_usual,
+    expect_same,
+    gradient_flows,
+    relation,
+    values,
+)
 from llm_math_tests.checks.situations import Rng, ordinary
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.exercise import TRACKS, Case, Check, Exercise, Inputs, Mistake
 from llm_math_tests.exercises.embeddings import yardsticks
 from llm_math_tests.exercises.embeddings.promises import (
-    beside_the_usual,
     builds_no_one_hot,
     copies_every_bit,
     takes_ids_of_any_width,
@@ -131,6 +136,7 @@ EXERCISE = Exercise(
         ),
         beside_the_usual(
             "never_reads_other_rows",
+            "stable",
             "rows that are not asked for change nothing, NaN and inf included",
             truth.embedding_lookup,
             _good_rows,
@@ -138,6 +144,7 @@ EXERCISE = Exercise(
         ),
         beside_the_usual(
             "handles_no_tokens",
+            "stable",
             "no tokens give no vectors",
             truth.embedding_lookup,
             with_tokens,

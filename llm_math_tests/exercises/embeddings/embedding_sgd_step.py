@@ -9,13 +9,18 @@ import numpy as np
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast, plain
 from llm_math_tests.checks.contract import contract
-from llm_math_tests.checks.promises import expect_same, gradient_flows, relation, values
+from llm_math_tests.checks.promises import (
+    beside_the_usual,
+    expect_same,
+    gradient_flows,
+    relation,
+    values,
+)
 from llm_math_tests.checks.situations import Rng, given, ordinary, refused
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.exercise import TRACKS, Case, Check, Exercise, Inputs, Mistake
 from llm_math_tests.exercises.embeddings import yardsticks
 from llm_math_tests.exercises.embeddings.promises import (
-    beside_the_usual,
     builds_no_one_hot,
     keeps_other_rows,
     takes_ids_of_any_width,
@@ -232,6 +237,7 @@ EXERCISE = Exercise(
         ),
         beside_the_usual(
             "keeps_an_overflow_in_its_row",
+            "stable",
             "inf or NaN in one token's gradient reaches that token's row alone",
             truth.embedding_sgd_step,
             without_overflow,
@@ -239,6 +245,7 @@ EXERCISE = Exercise(
         ),
         beside_the_usual(
             "handles_no_tokens",
+            "stable",
             "no tokens leave the table as it was",
             truth.embedding_sgd_step,
             _usual(with_tokens),

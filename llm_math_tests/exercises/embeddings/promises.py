@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -25,26 +25,6 @@ def takes_ids_of_any_width(sample: Sample, truth: TruthOf) -> Check:
         truth,
         any_width(sample),
     )
-
-
-def beside_the_usual(
-    name: str,
-    promise: str,
-    truth: TruthOf,
-    usual: Callable[[Inputs], Inputs],
-    cases: Sequence[Case],
-) -> Check:
-    """Values where something is strange, after the same call without it.
-
-    NaN alone says little; with the usual call beside it, a mistake has a face.
-    """
-
-    def run(answer: Answer, inputs: Inputs) -> None:
-        for asked in (usual(inputs), inputs):
-            got = answer(asked)
-            expect_truth(answer, got, truth(**asked), result_dtype(asked, answer.track))
-
-    return Check(name, "stable", promise, run, tuple(cases))
 
 
 def with_tokens(inputs: Inputs) -> Inputs:
