@@ -170,7 +170,7 @@ ANOTHER_EXCEPTION = Mistake(
 
 VALUE_NOT_SAID = Mistake(
     "value_not_said",
-    "raised a ValueError that does not say which argument, and what it was",
+    "let a ValueError out that does not say which argument, and what it was",
     edit=around("""
         try:
             return right(*args, **kwargs)
