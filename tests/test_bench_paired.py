@@ -6,6 +6,7 @@ from llm_math_tests.bench import paired
 from llm_math_tests.bench.sampling import Effort
 from llm_math_tests.exercise import Yardstick
 from llm_math_tests.exercises import exercise
+from llm_math_tests.exercises.benches import library
 
 QUICK = Effort(seconds=0.0, fewest=7, fewest_when_slow=7, most=7)
 
@@ -32,11 +33,8 @@ def test_a_slow_reference_needs_a_reason(monkeypatch):
 
 
 def test_a_library_that_is_not_there_is_said():
-    def missing(*args):
-        raise ModuleNotFoundError("No module named 'elsewhere'", name="elsewhere")
-
     entry = exercise("two_layer_forward")
     line = paired._line(
-        entry, entry.bench.sizes[0], "numpy", "library", Yardstick("elsewhere.f", missing), QUICK
+        entry, entry.bench.sizes[0], "numpy", "library", library("elsewhere.part.f"), QUICK
     )
     assert "not run: elsewhere is not installed" in line

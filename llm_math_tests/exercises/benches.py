@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -42,6 +43,8 @@ def library(path: str, how: Callable[..., Any] | None = None) -> Yardstick:
 @cache
 def _found(path: str) -> Any:
     parts = path.split(".")
+    if importlib.util.find_spec(parts[0]) is None:
+        raise ModuleNotFoundError(f"No module named {parts[0]!r}", name=parts[0])
     for end in range(len(parts) - 1, 0, -1):
         try:
             found = importlib.import_module(".".join(parts[:end]))
