@@ -76,7 +76,9 @@ def get(place: str, name: str) -> Any:
     """
     shared = offered.names(place, "shared")
     if name in shared:
-        return functools.reduce(getattr, shared[name].split("."), np)
+        # The list was made with NumPy 2, where np.bool is np.bool_; before, there was none.
+        path = "bool_" if shared[name] == "bool" else shared[name]
+        return functools.reduce(getattr, path.split("."), np)
     if name in offered.names(place, "ufuncs"):
         nin, nout, *types = offered.names(place, "ufuncs")[name].split()
         return ufunc(name, _required(place, name), int(nin), int(nout), types)
