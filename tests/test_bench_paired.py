@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from llm_math_tests.bench import paired
 from llm_math_tests.bench.sampling import Effort
 from llm_math_tests.exercise import Yardstick
@@ -11,6 +13,7 @@ from llm_math_tests.exercises.benches import library
 QUICK = Effort(seconds=0.0, fewest=7, fewest_when_slow=7, most=7)
 
 
+@pytest.mark.torch
 def test_every_library_function_gets_a_line_in_both_tracks():
     lines = list(paired.lines(("two_layer_forward",), QUICK))
     assert [line.count("|") for line in lines] == [8] * len(lines)
