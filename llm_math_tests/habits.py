@@ -234,7 +234,6 @@ SUMMED_IN_HALF = Mistake(
 
 _EVIDENCE = (
     (r"made a (CPU )?tensor|mixes a CPU tensor|returned a CPU tensor", MADE_ON_THE_CPU),
-    (r"Unsupported type <class 'numpy", MADE_ON_THE_CPU),
     (r"reads a value on the host|left the GPU: (\.item|\w+)\(\)", ASKED_ON_THE_HOST),
     (r"left the GPU|on a GPU tensor: NumPy cannot see it", LEFT_THE_DEVICE),
     (r"view size is not compatible with input tensor's", VIEWED),

@@ -51,9 +51,8 @@ class Tried:
     @property
     def misnamed(self) -> bool:
         """Taken for another mistake at least once."""
-        if self.mistake == habits.REFUSALS_FORGOTTEN.name:
-            return False  # it is every forgotten refusal at once: each one's name is true of it
-        return any(name not in {self.mistake, *habits.EVIDENT} for name in self.called)
+        true = {self.mistake, *habits.EVIDENT}
+        return any(name not in true for name in self.called)
 
 
 def try_mistake(exercise: Exercise, mistake: Mistake) -> Tried:
@@ -65,8 +64,15 @@ def try_mistake(exercise: Exercise, mistake: Mistake) -> Tried:
         mistake.name,
         mistake.track,
         tuple(dict.fromkeys(o.check for o in failed)),
-        tuple(o.mistake for o in failed if o.mistake),
+        tuple(_called(mistake, o) for o in failed if o.mistake),
     )
+
+
+def _called(mistake: Mistake, outcome: Outcome) -> str:
+    """The name that an outcome gave; a single forgotten refusal's is true of forgetting all."""
+    refusing = outcome.check == "refuses_bad_arguments"
+    all_forgotten = mistake.name == habits.REFUSALS_FORGOTTEN.name
+    return mistake.name if refusing and all_forgotten else outcome.mistake
 
 
 def _run(exercise: Exercise, answer: Answer) -> list[Outcome]:

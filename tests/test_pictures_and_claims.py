@@ -179,6 +179,19 @@ class TestClaims:
         )
         assert not found.bears_out
 
+    def test_a_solution_behind_isolate_does_not_run_here(self, tmp_path):
+        file = tmp_path / "student" / "softmax" / "with_numpy.py"
+        file.parent.mkdir(parents=True)
+        text = (course.folder("reference") / "softmax" / "with_numpy.py").read_text()
+        file.write_text(text + "\nimport os\nTHERE = os.getpid()\n")
+        student = Solution("student", tmp_path / "student")
+        for isolate, whose in ((False, "student"), (True, "reference")):
+            session = Session(Choice(student, ("softmax",), isolate=isolate))
+            found, label = Laboratory(session).right_functions(["softmax"], "numpy")
+            session.close()
+            assert label == whose
+            assert ("THERE" in found["softmax"].__globals__) is not isolate
+
     def test_memory_is_the_most_alive_at_once(self):
         bench = self.bench()
         eight = np.ones(1_000_000)

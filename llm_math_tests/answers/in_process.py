@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from llm_math_tests.answers.door import Loaded, Reply, Request, Room, Where
 from llm_math_tests.answers.load import LoadedModule, load
 from llm_math_tests.answers.perform import perform
-from llm_math_tests.answers.worker import Worker
 from llm_math_tests.tracks import track
+
+if TYPE_CHECKING:
+    from llm_math_tests.answers.worker import Worker
 
 FAKE_SECONDS = 60.0
 """Time on top for the first call there, which starts a process and imports torch."""
@@ -36,7 +40,10 @@ class InProcess:
         """Make one call, within a time limit."""
         if request.on_accelerator and where.track == "torch" and track("torch").device() is None:
             # The fake accelerator changes torch for the whole process, so it gets its own.
-            self._aside = self._aside or Worker(trusting=True)
+            if self._aside is None:
+                from llm_math_tests.answers.worker import Worker
+
+                self._aside = Worker(trusting=True)
             return self._aside.call(where, request, seconds + FAKE_SECONDS)
         module = self._module(where)
         function = module.function(request.function)

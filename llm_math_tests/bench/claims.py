@@ -20,8 +20,8 @@ import numpy as np
 from llm_math_tests import tracks
 from llm_math_tests.bench.clock import clock_for
 from llm_math_tests.bench.measure import Laboratory
-from llm_math_tests.bench.plan import DEVICES, REFERENCE, Row, cannot_run
-from llm_math_tests.bench.sampling import Contender, Effort, sample
+from llm_math_tests.bench.plan import DEVICES, REFERENCE, Row
+from llm_math_tests.bench.sampling import Contender, Effort, ratios
 from llm_math_tests.bench.statistics import median, median_interval
 from llm_math_tests.bench.threads import one_thread_each
 from llm_math_tests.exercise import TRACKS
@@ -72,17 +72,12 @@ class Workbench:
     def ratio(self, first: Callable[[], Any], second: Callable[[], Any]) -> Ratio:
         """How many times as long ``second`` takes as ``first``, from alternating pairs."""
         clock = clock_for(self.track.name, self.device)
-        pair = [
+        one, two = (
             Contender(name, clock, lambda count, call=call: [call] * count)  # type: ignore[misc]
             for name, call in (("first", first), ("second", second))
-        ]
-        sample(pair, self.effort)
-        for contender in pair:
-            if contender.failed is not None:
-                raise contender.failed
-        # Taken side by side, so that what disturbs the machine disturbs both.
-        ratios = [two / one for one, two in zip(*(c.samples for c in pair), strict=False)]
-        return Ratio(median(ratios), *median_interval(ratios))
+        )
+        found = ratios(one, two, self.effort)
+        return Ratio(median(found), *median_interval(found))
 
     def peak(self, call: Callable[[], Any]) -> int:
         """The most bytes that were alive at once during a call, beyond what was before."""
@@ -266,9 +261,7 @@ def examine(one: Claim, track: str, device: str, laboratory: Laboratory) -> dict
         "status": "not_run", "reason": "", "measured": "", "figures": {}, "bears_out": None,
     }  # fmt: skip
     row = Row(one.name, "claims", "", "float32", track, device, REFERENCE)
-    reason = cannot_run(row, isolate=False)
-    if reason is None and device != "cpu" and tracks.track(track).device() is None:
-        reason = f"this {tracks.track(track).library} cannot use the CUDA device"
+    reason = laboratory.why_not(row)
     if reason is not None:
         return {**record, "reason": reason}
     found, whose = laboratory.right_functions(one.needs, track)

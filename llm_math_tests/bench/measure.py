@@ -175,9 +175,7 @@ class Laboratory:
 
     def _function(self, exercise: Exercise, row: Row) -> Callable[..., Any]:
         """What the row times, if it may be timed."""
-        reason = cannot_run(row, self.session.choice.isolate)
-        if reason is None and row.device == "cuda" and tracks.track(row.track).device() is None:
-            reason = f"this {tracks.track(row.track).library} cannot use the CUDA device"
+        reason = self.why_not(row)
         if reason is not None:
             raise Unready("not_run", reason)
         if row.device == "cuda" and row.device not in self.device_names:
@@ -193,16 +191,26 @@ class Laboratory:
             return self._answer(exercise, row.track, solution)
         return self._answer(exercise, row.track, _reference())
 
+    def why_not(self, row: Row) -> str | None:
+        """Why a row cannot run here, or None."""
+        reason = cannot_run(row, self.session.choice.isolate)
+        if reason is None and row.device == "cuda" and tracks.track(row.track).device() is None:
+            return f"this {tracks.track(row.track).library} cannot use the CUDA device"
+        return reason
+
     def right_functions(
         self, names: Sequence[str], track: str
     ) -> tuple[dict[str, Callable[..., Any]], str]:
         """The solution's own functions if all are right, else the reference's; and whose they are.
 
         Never some of each: what one person's forward kept, another's backward cannot read.
+        And never the solution's where it is to stay behind ``--isolate``.
         """
         exercises = [find_exercise(name) for name in names]
         solution, label = self.session.choice.solution, self.session.choice.solution.label
         try:
+            if self.session.choice.isolate:
+                raise Unready("not_run", "answers behind --isolate are not timed")
             for exercise in exercises:
                 self._must_be_right(exercise, track)
             return {one.name: self._answer(one, track, solution) for one in exercises}, label

@@ -21,7 +21,7 @@ from llm_math_tests.answers.load import load
 from llm_math_tests.bench.clock import clock_for
 from llm_math_tests.bench.inputs import InputSets, OwnInputs
 from llm_math_tests.bench.measure import LOAD_SECONDS
-from llm_math_tests.bench.sampling import Contender, Effort, sample
+from llm_math_tests.bench.sampling import Contender, Effort, ratios
 from llm_math_tests.bench.statistics import median, median_interval
 from llm_math_tests.bench.threads import one_thread_each
 from llm_math_tests.exercise import Bench, Exercise, Size, Yardstick
@@ -60,12 +60,12 @@ def _line(
 ) -> str:
     head = f"| {exercise.name} | {size.name} | {track} | {kind}: {yardstick.label} |"
     try:
-        ratios = _ratios(exercise, size, track, yardstick, effort)
+        found = _ratios(exercise, size, track, yardstick, effort)
     except ModuleNotFoundError as error:
         return f"{head} not run: {error.name} is not installed | | |"
-    low, high = median_interval(ratios)
-    why = yardstick.ahead or "no reason is given" if median(ratios) > SLOWER else ""
-    return f"{head} {median(ratios):.2f} | {low:.2f} to {high:.2f} | {why} |"
+    low, high = median_interval(found)
+    why = yardstick.ahead or "no reason is given" if median(found) > SLOWER else ""
+    return f"{head} {median(found):.2f} | {low:.2f} to {high:.2f} | {why} |"
 
 
 def _ratios(
@@ -78,17 +78,13 @@ def _ratios(
         raise LookupError(f"the {track} reference of {exercise.name} cannot be loaded")
     rng = np.random.default_rng(zlib.crc32(exercise.name.encode()))
     inputs = OwnInputs(exercise, InputSets(size, "float32", rng), own, "cpu")
-    pair = [
+    theirs, ours = (
         Contender(name, clock_for(track, "cpu"), lambda n, f=function: inputs.calls(f, n))  # type: ignore[misc]
-        for name, function in (("reference", reference), (yardstick.label, yardstick.call))
-    ]
+        for name, function in ((yardstick.label, yardstick.call), ("reference", reference))
+    )
     with one_thread_each(torch_too=track == "torch"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sample(pair, effort)
-    for contender in pair:
-        if contender.failed is not None:
-            raise contender.failed
-    return [ours / theirs for ours, theirs in zip(*(c.samples for c in pair), strict=False)]
+        return ratios(theirs, ours, effort)
 
 
 def main(arguments: list[str] | None = None) -> int:

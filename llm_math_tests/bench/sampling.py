@@ -96,6 +96,19 @@ def sample(
             forwards = not forwards
 
 
+def ratios(first: Contender, second: Contender, effort: Effort) -> list[float]:
+    """How many times as long the second takes as the first, from alternating pairs.
+
+    Taken side by side, so that what disturbs the machine disturbs both.
+    """
+    pair = (first, second)
+    sample(pair, effort)
+    for contender in pair:
+        if contender.failed is not None:
+            raise contender.failed
+    return [two / one for one, two in zip(first.samples, second.samples, strict=False)]
+
+
 def _guarded(contender: Contender, step: Callable[[], None]) -> None:
     try:
         step()
