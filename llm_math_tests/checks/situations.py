@@ -52,6 +52,18 @@ def refused(sample: Sample, argument: str, value: Value) -> Refusal:
     )
 
 
+def misshapen(
+    sample: Sample, argument: str, shape: tuple[int, ...], name: str = ""
+) -> Refusal:  # fmt: skip
+    """Ordinary inputs with one argument of a wrong shape, which the message must show."""
+    return Refusal(
+        name or f"{argument}_of_shape_{'_'.join(map(str, shape)) or 'nothing'}",
+        lambda rng: {**sample(rng, "float64", (3,)), argument: rng.normal(0, 1, shape)},
+        argument,
+        str(shape),
+    )
+
+
 def case_name(argument: str, value: Value) -> str:
     """``axis_minus_2``: a name that ``-k`` can select."""
     text = f"{value:g}" if isinstance(value, float) else str(value)

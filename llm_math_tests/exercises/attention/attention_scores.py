@@ -8,7 +8,7 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import expect_truth, gradient_flows, values
-from llm_math_tests.checks.situations import Rng, changed, ordinary
+from llm_math_tests.checks.situations import Rng, changed, misshapen, ordinary
 from llm_math_tests.checks.truth import Truth, extended
 from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs, Mistake, Refusal
 from llm_math_tests.exercises.attention import yardsticks
@@ -20,7 +20,6 @@ from llm_math_tests.exercises.attention.situations import (
     N,
     dims,
     lattice,
-    misshapen,
     queries_and_keys,
     rows,
 )
@@ -153,8 +152,8 @@ EXERCISE = Exercise(
             queries_and_keys,
             truth.attention_scores,
             refusals=(
-                misshapen(queries_and_keys, "k_of_another_width", "k", (3, 4, 17)),
-                misshapen(queries_and_keys, "k_of_width_1", "k", (3, 4, 1)),
+                misshapen(queries_and_keys, "k", (3, 4, 17), "k_of_another_width"),
+                misshapen(queries_and_keys, "k", (3, 4, 1), "k_of_width_1"),
                 Refusal(
                     "q_of_another_width",
                     changed(queries_and_keys, q=np.ones((3, N, 17))),

@@ -15,7 +15,7 @@ from llm_math_tests.checks.promises import (
     relation,
     values,
 )
-from llm_math_tests.checks.situations import Rng, given, ordinary, refused
+from llm_math_tests.checks.situations import Rng, given, misshapen, ordinary, refused
 from llm_math_tests.checks.wrong import NotRun, Wrong
 from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs
 from llm_math_tests.exercises.attention import yardsticks
@@ -30,7 +30,6 @@ from llm_math_tests.exercises.attention.situations import (
     large,
     long_rows,
     minus_infinity,
-    misshapen,
     rows,
     tiny,
 )
@@ -291,8 +290,8 @@ EXERCISE = Exercise(
             _in_blocks,
             truth.flash_attention,
             refusals=(
-                misshapen(attending, "k_of_another_width", "k", (3, 4, 17)),
-                misshapen(attending, "v_of_another_length", "v", (3, 17, 2)),
+                misshapen(attending, "k", (3, 4, 17), "k_of_another_width"),
+                misshapen(attending, "v", (3, 17, 2), "v_of_another_length"),
                 refused(attending, "block_size", 0),
                 refused(attending, "block_size", -4),
             ),

@@ -15,7 +15,7 @@ from llm_math_tests.checks.promises import (
     relation,
     values,
 )
-from llm_math_tests.checks.situations import Rng, changed, ordinary
+from llm_math_tests.checks.situations import Rng, changed, misshapen, ordinary
 from llm_math_tests.checks.truth import Truth, extended
 from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs, Refusal, Size
 from llm_math_tests.exercises.attention import yardsticks
@@ -24,7 +24,6 @@ from llm_math_tests.exercises.attention.situations import (
     N,
     bad_masks,
     masks,
-    misshapen,
     nothing_left,
     projected,
     projected_and_padded,
@@ -231,8 +230,8 @@ EXERCISE = Exercise(
             projected_and_padded,
             truth.multi_head_attention,
             refusals=(
-                *(misshapen(projected, f"{w}_of_another_shape", w, (4, 17)) for w in WEIGHTS),
-                misshapen(projected, "w_q_too_large", "w_q", (17, 17)),
+                *(misshapen(projected, w, (4, 17), f"{w}_of_another_shape") for w in WEIGHTS),
+                misshapen(projected, "w_q", (17, 17), "w_q_too_large"),
                 Refusal("num_heads_3", changed(projected, num_heads=3), "num_heads", "3"),
                 Refusal("num_heads_0", changed(projected, num_heads=0), "num_heads", "0"),
                 Refusal("num_heads_minus_2", changed(projected, num_heads=-2), "num_heads", "-2"),

@@ -10,7 +10,7 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import plain
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import expect_truth, gradient_flows, values
-from llm_math_tests.checks.situations import ordinary
+from llm_math_tests.checks.situations import misshapen, ordinary
 from llm_math_tests.checks.truth import Truth
 from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs
 from llm_math_tests.exercises.attention import yardsticks
@@ -27,7 +27,6 @@ from llm_math_tests.exercises.attention.situations import (
     long_rows,
     masks,
     minus_infinity,
-    misshapen,
     nothing_left,
     padded,
     rows,
@@ -152,8 +151,8 @@ EXERCISE = Exercise(
             padded,
             truth.scaled_dot_product_attention,
             refusals=(
-                misshapen(attending, "k_of_another_width", "k", (3, 4, 17)),
-                misshapen(attending, "v_of_another_length", "v", (3, 17, 2)),
+                misshapen(attending, "k", (3, 4, 17), "k_of_another_width"),
+                misshapen(attending, "v", (3, 17, 2), "v_of_another_length"),
                 *bad_masks(attending, N, M),
             ),
         ),

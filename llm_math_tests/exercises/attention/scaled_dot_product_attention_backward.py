@@ -11,7 +11,7 @@ from llm_math_tests.answers.values import Value, cast, plain, spelled
 from llm_math_tests.checks.compare import expect_close
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import expect_truth, gradient_flows, gradient_matches, values
-from llm_math_tests.checks.situations import Rng, ordinary
+from llm_math_tests.checks.situations import Rng, misshapen, ordinary
 from llm_math_tests.checks.truth import Truth
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs
@@ -30,7 +30,6 @@ from llm_math_tests.exercises.attention.situations import (
     large,
     long_rows,
     masks,
-    misshapen,
     nothing_left,
     padded,
     rows,
@@ -190,11 +189,11 @@ EXERCISE = Exercise(
             _masked,
             truth.scaled_dot_product_attention_backward,
             refusals=(
-                misshapen(_arriving, "k_of_another_width", "k", (3, 4, 17)),
-                misshapen(_arriving, "v_of_another_length", "v", (3, 17, 2)),
-                misshapen(_arriving, "gradient_of_another_width", "grad_output", (3, 3, 17)),
-                misshapen(_arriving, "gradient_of_another_length", "grad_output", (3, 17, 2)),
-                misshapen(_arriving, "gradient_of_one_sequence", "grad_output", (1, 3, 2)),
+                misshapen(_arriving, "k", (3, 4, 17), "k_of_another_width"),
+                misshapen(_arriving, "v", (3, 17, 2), "v_of_another_length"),
+                misshapen(_arriving, "grad_output", (3, 3, 17), "gradient_of_another_width"),
+                misshapen(_arriving, "grad_output", (3, 17, 2), "gradient_of_another_length"),
+                misshapen(_arriving, "grad_output", (1, 3, 2), "gradient_of_one_sequence"),
                 *bad_masks(_arriving, N, M),
             ),
         ),

@@ -277,16 +277,6 @@ def upstream(cases: tuple[Case, ...], size: float = 1.0) -> tuple[Case, ...]:
     return tuple(Case(case.name, with_gradient(case), case.note, case.tracks) for case in cases)
 
 
-def misshapen(sample: Make, name: str, argument: str, shape: tuple[int, ...]) -> Refusal:
-    """An argument of a wrong shape, which the message must show."""
-    return Refusal(
-        name,
-        lambda rng: changed(sample, **{argument: rng.normal(0, 1, shape)})(rng),
-        argument,
-        str(shape),
-    )
-
-
 def bad_masks(sample: Make, queries: int, keys: int) -> tuple[Refusal, ...]:
     """Masks that are no masks, and masks that do not fit; the sample has batch (3,)."""
 

@@ -9,11 +9,11 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import Value, cast, is_array, plain, spelled
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import gradient_flows, gradient_matches, values
-from llm_math_tests.checks.situations import Rng, ordinary
+from llm_math_tests.checks.situations import Rng, misshapen, ordinary
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs, Mistake, Size
 from llm_math_tests.exercises.backprop import yardsticks
-from llm_math_tests.exercises.backprop.situations import linear, scaled, with_shape
+from llm_math_tests.exercises.backprop.situations import linear, scaled
 from llm_math_tests.truths import backprop as truth
 
 NAMES = ("dx", "dw", "db")
@@ -167,11 +167,11 @@ EXERCISE = Exercise(
             linear,
             truth.linear_backward,
             refusals=(
-                with_shape(linear, "w", (5, 3)),
-                with_shape(linear, "w", (4,)),
-                with_shape(linear, "grad_output", (3, 4)),
-                with_shape(linear, "grad_output", (2, 3)),
-                with_shape(linear, "grad_output", (1, 3)),
+                misshapen(linear, "w", (5, 3)),
+                misshapen(linear, "w", (4,)),
+                misshapen(linear, "grad_output", (3, 4)),
+                misshapen(linear, "grad_output", (2, 3)),
+                misshapen(linear, "grad_output", (1, 3)),
             ),
         ),
     ),

@@ -9,7 +9,7 @@ import numpy as np
 
 from llm_math_tests.answers.values import Bfloat16, Given, Value, cast, plain
 from llm_math_tests.checks.situations import Rng
-from llm_math_tests.exercise import Case, Inputs, Refusal
+from llm_math_tests.exercise import Case, Inputs
 
 Make = Callable[[Rng], Inputs]
 
@@ -53,16 +53,6 @@ def scaled(sample: Callable[..., Inputs], dtype: str, **sizes: float) -> Make:
         return {name: cast(value * sizes.get(name, 1.0), dtype) for name, value in inputs.items()}
 
     return make
-
-
-def with_shape(sample: Callable[..., Inputs], argument: str, shape: tuple[int, ...]) -> Refusal:
-    """An argument of another shape than the others ask for."""
-
-    def make(rng: Rng) -> Inputs:
-        return {**sample(rng, "float64", (3,)), argument: rng.normal(0, 1, shape)}
-
-    name = f"{argument}_of_shape_{'x'.join(map(str, shape))}"
-    return Refusal(name, make, argument, str(shape))
 
 
 def in_dtype_of(like: Value, array: np.ndarray) -> Value:

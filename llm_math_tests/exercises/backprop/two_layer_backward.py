@@ -15,10 +15,10 @@ from llm_math_tests.checks.promises import (
     relation,
     values,
 )
-from llm_math_tests.checks.situations import ordinary
+from llm_math_tests.checks.situations import misshapen, ordinary
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake
-from llm_math_tests.exercises.backprop.situations import scaled, two_layers_back, with_shape
+from llm_math_tests.exercises.backprop.situations import scaled, two_layers_back
 from llm_math_tests.exercises.backprop.two_layers import (
     FORWARD,
     all_shut,
@@ -155,9 +155,9 @@ EXERCISE = Exercise(
                 two_layers_back,
                 truth.two_layer_backward,
                 refusals=(
-                    with_shape(two_layers_back, "grad_y", (3, 2)),
-                    with_shape(two_layers_back, "grad_y", (2, 3)),
-                    with_shape(two_layers_back, "grad_y", (3,)),
+                    misshapen(two_layers_back, "grad_y", (3, 2)),
+                    misshapen(two_layers_back, "grad_y", (2, 3)),
+                    misshapen(two_layers_back, "grad_y", (3,)),
                 ),
             ),
         ),

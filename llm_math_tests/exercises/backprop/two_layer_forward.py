@@ -7,11 +7,11 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast, is_array, plain, spelled
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import gradient_flows, values
-from llm_math_tests.checks.situations import Rng, ordinary
+from llm_math_tests.checks.situations import Rng, misshapen, ordinary
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Bench, Case, Check, Exercise, Inputs, Mistake, Size
 from llm_math_tests.exercises.backprop import yardsticks
-from llm_math_tests.exercises.backprop.situations import scaled, two_layers, with_shape
+from llm_math_tests.exercises.backprop.situations import scaled, two_layers
 from llm_math_tests.exercises.backprop.two_layers import (
     all_shut,
     at_zero,
@@ -153,10 +153,10 @@ EXERCISE = Exercise(
                     two_layers,
                     truth.two_layer_forward,
                     refusals=(
-                        with_shape(two_layers, "w1", (3, 5)),
-                        with_shape(two_layers, "w1", (4,)),
-                        with_shape(two_layers, "w2", (4, 3)),
-                        with_shape(two_layers, "w2", (5,)),
+                        misshapen(two_layers, "w1", (3, 5)),
+                        misshapen(two_layers, "w1", (4,)),
+                        misshapen(two_layers, "w2", (4, 3)),
+                        misshapen(two_layers, "w2", (5,)),
                     ),
                 ),
             ),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import TruthOf, expect_same, relation
+from llm_math_tests.checks.situations import misshapen
 from llm_math_tests.checks.truth import Truth, extended
 from llm_math_tests.exercise import Case, Check, Inputs
 from llm_math_tests.exercises.jacobian.promises import asks_little, differentiates
@@ -19,7 +20,6 @@ from llm_math_tests.exercises.jacobian.situations import (
     forty,
     high_up,
     matrices,
-    misshapen,
     near_zero,
     not_a_vector,
     nowhere,
@@ -107,8 +107,8 @@ def shared_checks(
             sampled(aim), truth, batched=False, connected=False,
             refusals=(
                 not_a_vector(aim),
-                misshapen(aim, name, (2,)),
-                misshapen(aim, name, (1, 4 if name == "v" else 3)),
+                misshapen(sampled(aim), name, (2,)),
+                misshapen(sampled(aim), name, (1, 4 if name == "v" else 3)),
             ),
         ),
         asks_little(truth, limits, price[0], (forty(aim),), price[1]),

@@ -241,17 +241,6 @@ def not_a_vector(aim: Aim) -> Refusal:
     )
 
 
-def misshapen(aim: Aim, name: str, shape: tuple[int, ...]) -> Refusal:
-    """A direction (or weights) that does not fit."""
-    words = "_by_".join(str(n) for n in shape)
-    return Refusal(
-        f"{name}_{words}",
-        lambda rng: {**sampled(aim)(rng), name: rng.normal(0, 1, shape)},
-        name,
-        str(shape),
-    )
-
-
 def a_matrix(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:
     """Three outputs, four inputs, nothing special."""
     return {"jacobian": cast(rng.normal(0, 1, (*batch, 3, 4)), dtype)}

@@ -8,7 +8,7 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import expect_truth, gradient_flows, result_dtype, values
-from llm_math_tests.checks.situations import given, ordinary
+from llm_math_tests.checks.situations import given, misshapen, ordinary
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs
@@ -22,7 +22,6 @@ from llm_math_tests.exercises.normalization.situations import (
     long_rows,
     make_rows,
     make_sample,
-    misshapen,
     offsets,
     rows_of_one_number,
     shapes,
@@ -158,8 +157,8 @@ EXERCISE = Exercise(
             sample,
             truth.layer_norm,
             refusals=(
-                *misshapen(sample, "weight", *WRONG_WIDTHS),
-                *misshapen(sample, "bias", *WRONG_WIDTHS),
+                *(misshapen(sample, "weight", shape) for shape in WRONG_WIDTHS),
+                *(misshapen(sample, "bias", shape) for shape in WRONG_WIDTHS),
                 bad_eps(sample),
             ),
         ),

@@ -7,7 +7,7 @@ import numpy as np
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import gradient_flows, values
-from llm_math_tests.checks.situations import given, ordinary
+from llm_math_tests.checks.situations import given, misshapen, ordinary
 from llm_math_tests.exercise import Check, Exercise, Inputs
 from llm_math_tests.exercises.benches import matrix_bench
 from llm_math_tests.exercises.normalization import yardsticks
@@ -27,7 +27,6 @@ from llm_math_tests.exercises.normalization.situations import (
     make_rows,
     make_sample,
     many_rows,
-    misshapen,
     offsets,
     rows_of_one_number,
     shapes,
@@ -122,8 +121,8 @@ EXERCISE = Exercise(
             sample,
             truth.layer_norm_backward,
             refusals=(
-                *misshapen(sample, "grad_output", (3, N + 1), (N,), (1, N)),
-                *misshapen(sample, "weight", *WRONG_WIDTHS),
+                *(misshapen(sample, "grad_output", shape) for shape in ((3, N + 1), (N,), (1, N))),
+                *(misshapen(sample, "weight", shape) for shape in WRONG_WIDTHS),
                 bad_eps(sample),
             ),
         ),

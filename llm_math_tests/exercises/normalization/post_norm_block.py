@@ -15,7 +15,7 @@ from llm_math_tests.checks.promises import (
     result_dtype,
     values,
 )
-from llm_math_tests.checks.situations import ordinary
+from llm_math_tests.checks.situations import misshapen, ordinary
 from llm_math_tests.checks.truth import Truth, extended
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs
 from llm_math_tests.exercises.normalization.mistakes_in_post_norm_block import MISTAKES
@@ -25,7 +25,6 @@ from llm_math_tests.exercises.normalization.situations import (
     large,
     make_rows,
     make_sample,
-    misshapen,
     offsets,
     rows_of_one_number,
     shapes,
@@ -145,8 +144,8 @@ EXERCISE = Exercise(
             sample,
             truth.post_norm_block,
             refusals=(
-                *misshapen(sample, "weight", *WRONG_WIDTHS),
-                *misshapen(sample, "bias", *WRONG_WIDTHS),
+                *(misshapen(sample, "weight", shape) for shape in WRONG_WIDTHS),
+                *(misshapen(sample, "bias", shape) for shape in WRONG_WIDTHS),
             ),
         ),
     ),

@@ -6,7 +6,7 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import Given, Value
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import expect_same, gradient_flows, relation, values
-from llm_math_tests.checks.situations import ordinary
+from llm_math_tests.checks.situations import misshapen, ordinary
 from llm_math_tests.checks.truth import Truth
 from llm_math_tests.exercise import Exercise, Inputs
 from llm_math_tests.exercises.normalization.mistakes_in_pre_norm_block import MISTAKES
@@ -15,7 +15,6 @@ from llm_math_tests.exercises.normalization.situations import (
     large,
     make_rows,
     make_sample,
-    misshapen,
     offsets,
     rows_of_one_number,
     shapes,
@@ -113,8 +112,8 @@ EXERCISE = Exercise(
             sample,
             truth.pre_norm_block,
             refusals=(
-                *misshapen(sample, "weight", *WRONG_WIDTHS),
-                *misshapen(sample, "bias", *WRONG_WIDTHS),
+                *(misshapen(sample, "weight", shape) for shape in WRONG_WIDTHS),
+                *(misshapen(sample, "bias", shape) for shape in WRONG_WIDTHS),
             ),
         ),
     ),

@@ -12,7 +12,7 @@ from llm_math_tests.checks.promises import (
     relation,
     values,
 )
-from llm_math_tests.checks.situations import Rng, ordinary
+from llm_math_tests.checks.situations import Rng, misshapen, ordinary
 from llm_math_tests.checks.truth import Truth, extended
 from llm_math_tests.exercise import Case, Exercise, Inputs
 from llm_math_tests.exercises.normalization.mistakes_in_pre_norm_block_backward import MISTAKES
@@ -22,7 +22,6 @@ from llm_math_tests.exercises.normalization.situations import (
     large,
     make_rows,
     make_sample,
-    misshapen,
     offsets,
     rows_of_one_number,
     shapes,
@@ -158,9 +157,9 @@ EXERCISE = Exercise(
             sample,
             truth.pre_norm_block_backward,
             refusals=(
-                *misshapen(sample, "grad_output", (3, N + 1), (N,), (1, N)),
-                *misshapen(sample, "weight", *WRONG_WIDTHS),
-                *misshapen(sample, "bias", *WRONG_WIDTHS),
+                *(misshapen(sample, "grad_output", shape) for shape in ((3, N + 1), (N,), (1, N))),
+                *(misshapen(sample, "weight", shape) for shape in WRONG_WIDTHS),
+                *(misshapen(sample, "bias", shape) for shape in WRONG_WIDTHS),
             ),
         ),
     ),

@@ -14,7 +14,7 @@ from llm_math_tests.checks.promises import (
     relation,
     values,
 )
-from llm_math_tests.checks.situations import Rng, given, ordinary
+from llm_math_tests.checks.situations import Rng, given, misshapen, ordinary
 from llm_math_tests.checks.truth import Truth
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake
 from llm_math_tests.exercises.benches import matrix_bench
@@ -26,7 +26,6 @@ from llm_math_tests.exercises.normalization.situations import (
     long_rows,
     make_rows,
     make_sample,
-    misshapen,
     offsets,
     rows_of_one_number,
     shapes,
@@ -224,7 +223,10 @@ EXERCISE = Exercise(
         *contract(
             sample,
             truth.rms_norm,
-            refusals=(*misshapen(sample, "weight", *WRONG_WIDTHS), bad_eps(sample)),
+            refusals=(
+                *(misshapen(sample, "weight", shape) for shape in WRONG_WIDTHS),
+                bad_eps(sample),
+            ),
         ),
     ),
     scaled=("x",),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from llm_math_tests.answers.values import Value, cast
-from llm_math_tests.checks.situations import Rng, Sample, changed, refused
+from llm_math_tests.checks.situations import Rng, Sample, refused
 from llm_math_tests.exercise import Case, Inputs, Refusal
 
 N = 5
@@ -151,17 +151,6 @@ def many_rows(make: Callable[..., Inputs]) -> tuple[Case, ...]:
         _case("float32_5000", make, "float32", (5000, 4), ordinary_rows, "5000 rows"),
         _case("float16_3000", make, "float16", (3000, 4), ordinary_rows, "3000 rows"),
     )
-
-
-def misshapen(sample: Sample, argument: str, *shapes: tuple[int, ...]) -> tuple[Refusal, ...]:
-    """An argument in shapes that do not fit ``(3, 5)``; the message must show them."""
-
-    def refusal(shape: tuple[int, ...]) -> Refusal:
-        name = f"{argument}_of_shape_{'_'.join(map(str, shape)) or 'nothing'}"
-        given = changed(sample, **{argument: np.ones(shape)})
-        return Refusal(name, given, argument, str(shape))
-
-    return tuple(refusal(shape) for shape in shapes)
 
 
 WRONG_WIDTHS = ((N + 1,), (1,), (3, N))

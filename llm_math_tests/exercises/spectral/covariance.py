@@ -9,18 +9,12 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import gradient_flows, result_dtype, values
-from llm_math_tests.checks.situations import Rng, ordinary
+from llm_math_tests.checks.situations import Rng, misshapen, ordinary
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake
 from llm_math_tests.exercises.spectral import yardsticks
-from llm_math_tests.exercises.spectral.situations import (
-    bench,
-    data,
-    of_shape,
-    rows_case,
-    whole_data,
-)
+from llm_math_tests.exercises.spectral.situations import bench, data, rows_case, whole_data
 from llm_math_tests.truths import spectral as truth
 
 
@@ -143,10 +137,10 @@ EXERCISE = Exercise(
             data,
             truth.covariance,
             refusals=(
-                of_shape("x", (1, 4), data),
-                of_shape("x", (0, 4), data),
-                of_shape("x", (4,), data),
-                of_shape("x", (2, 3, 4), data),
+                misshapen(data, "x", (1, 4)),
+                misshapen(data, "x", (0, 4)),
+                misshapen(data, "x", (4,)),
+                misshapen(data, "x", (2, 3, 4)),
             ),
             batched=False,
             integers=whole_data,

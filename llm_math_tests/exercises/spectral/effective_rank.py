@@ -9,14 +9,13 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import expect_truth, gradient_flows, values
-from llm_math_tests.checks.situations import Rng, ordinary
+from llm_math_tests.checks.situations import Rng, misshapen, ordinary
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake
 from llm_math_tests.exercises.spectral.situations import (
     SINGULAR,
     bench,
     matrix,
     matrix_case,
-    of_shape,
     weights,
     whole_data,
 )
@@ -144,7 +143,7 @@ EXERCISE = Exercise(
         *contract(
             weights,
             truth.effective_rank,
-            refusals=(of_shape("w", (4,), weights), of_shape("w", (), weights)),
+            refusals=(misshapen(weights, "w", (4,)), misshapen(weights, "w", ())),
             integers=_whole,
         ),
     ),

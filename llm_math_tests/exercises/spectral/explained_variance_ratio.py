@@ -15,19 +15,13 @@ from llm_math_tests.checks.promises import (
     result_dtype,
     values,
 )
-from llm_math_tests.checks.situations import Rng, ordinary
+from llm_math_tests.checks.situations import Rng, misshapen, ordinary
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Check, Exercise, Inputs, Mistake, Refusal
 from llm_math_tests.exercises.spectral import yardsticks
 from llm_math_tests.exercises.spectral.promises import own, pair, roundings
-from llm_math_tests.exercises.spectral.situations import (
-    bench,
-    data,
-    of_shape,
-    rows_case,
-    whole_data,
-)
+from llm_math_tests.exercises.spectral.situations import bench, data, rows_case, whole_data
 from llm_math_tests.truths import spectral as truth
 
 
@@ -182,9 +176,9 @@ EXERCISE = Exercise(
             truth.explained_variance_ratio,
             refusals=(
                 Refusal("constant", _constant, "x", "", looks_at_values=True),
-                of_shape("x", (1, 4), data),
-                of_shape("x", (4,), data),
-                of_shape("x", (2, 3, 4), data),
+                misshapen(data, "x", (1, 4)),
+                misshapen(data, "x", (4,)),
+                misshapen(data, "x", (2, 3, 4)),
             ),
             batched=False,
             integers=whole_data,

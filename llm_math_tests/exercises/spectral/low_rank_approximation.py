@@ -8,19 +8,13 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import gradient_flows, result_dtype, values
-from llm_math_tests.checks.situations import Rng, ordinary
+from llm_math_tests.checks.situations import Rng, misshapen, ordinary
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Refusal
 from llm_math_tests.exercises.spectral import yardsticks
 from llm_math_tests.exercises.spectral.promises import roundings
-from llm_math_tests.exercises.spectral.situations import (
-    bench,
-    matrix_case,
-    of_shape,
-    weights,
-    whole_data,
-)
+from llm_math_tests.exercises.spectral.situations import bench, matrix_case, weights, whole_data
 from llm_math_tests.truths import spectral as truth
 
 
@@ -38,6 +32,9 @@ def _as_close_as_can_be(answer: Answer, inputs: Inputs) -> None:
     expect_shape(got, w.shape)
     dtype = result_dtype(inputs, answer.track)
     near = extended(got)
+    if not np.isfinite(near).all():
+        # No singular values can be taken of it: that is the answer's fault and not the check's.
+        raise Wrong("finite values", f"{near[~np.isfinite(near)][0]:g}")
     for index in np.ndindex(w.shape[:-2]):
         sigma = truth.singular(w[index])[1]
         allowed = roundings(dtype, sum(w.shape[-2:])) * sigma[0] * np.sqrt(min(w.shape[-2:]))
@@ -169,8 +166,8 @@ EXERCISE = Exercise(
                 _rank(0),
                 _rank(-1),
                 _rank(5),
-                of_shape("w", (4,), _sample),
-                of_shape("w", (), _sample),
+                misshapen(_sample, "w", (4,)),
+                misshapen(_sample, "w", ()),
             ),
             integers=_whole,
         ),

@@ -8,7 +8,7 @@ from llm_math_tests import habits
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import expect_same, relation, result_dtype, values
-from llm_math_tests.checks.situations import Rng, ordinary
+from llm_math_tests.checks.situations import Rng, misshapen, ordinary
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Refusal
 from llm_math_tests.exercises.spectral import yardsticks
@@ -23,7 +23,6 @@ from llm_math_tests.exercises.spectral.promises import (
 from llm_math_tests.exercises.spectral.situations import (
     bench,
     data_and_k,
-    of_shape,
     rows_case,
     whole_data_and_k,
 )
@@ -244,9 +243,9 @@ EXERCISE = Exercise(
                 _asked(-1),
                 _asked(5),
                 _asked(3),
-                of_shape("x", (1, 4), data_and_k),
-                of_shape("x", (4,), data_and_k),
-                of_shape("x", (2, 3, 4), data_and_k),
+                misshapen(data_and_k, "x", (1, 4)),
+                misshapen(data_and_k, "x", (4,)),
+                misshapen(data_and_k, "x", (2, 3, 4)),
             ),
             batched=False,
             integers=whole_data_and_k,

@@ -10,11 +10,11 @@ from llm_math_tests.answers.values import cast
 from llm_math_tests.checks.compare import expect_array, expect_shape
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import gradient_flows, result_dtype, values
-from llm_math_tests.checks.situations import Rng, ordinary
+from llm_math_tests.checks.situations import Rng, misshapen, ordinary
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake
-from llm_math_tests.exercises.spectral.situations import bench, coordinates, of_shape, orthonormal
+from llm_math_tests.exercises.spectral.situations import bench, coordinates, orthonormal
 from llm_math_tests.truths import spectral as truth
 
 
@@ -136,10 +136,10 @@ EXERCISE = Exercise(
             coordinates,
             truth.pca_project,
             refusals=(
-                of_shape("components", (2, 5), coordinates),
-                of_shape("components", (4, 2), coordinates),
-                of_shape("components", (4,), coordinates),
-                of_shape("x", (4,), coordinates),
+                misshapen(coordinates, "components", (2, 5)),
+                misshapen(coordinates, "components", (4, 2)),
+                misshapen(coordinates, "components", (4,)),
+                misshapen(coordinates, "x", (4,)),
             ),
         ),
     ),

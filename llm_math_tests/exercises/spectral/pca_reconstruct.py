@@ -9,14 +9,13 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import expect_same, gradient_flows, relation, values
-from llm_math_tests.checks.situations import Rng, ordinary
+from llm_math_tests.checks.situations import Rng, misshapen, ordinary
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.exercise import Case, Exercise, Inputs, Mistake
 from llm_math_tests.exercises.spectral.promises import own, pair
 from llm_math_tests.exercises.spectral.situations import (
     VARIANCES,
     bench,
-    of_shape,
     orthonormal,
     reduced,
     table,
@@ -172,13 +171,13 @@ EXERCISE = Exercise(
             reduced,
             truth.pca_reconstruct,
             refusals=(
-                of_shape("components", (3, 4), reduced),
-                of_shape("components", (4, 2), reduced),
-                of_shape("components", (2,), reduced),
-                of_shape("mean", (1,), reduced),
-                of_shape("mean", (2,), reduced),
-                of_shape("mean", (7, 4), reduced),
-                of_shape("z", (2,), reduced),
+                misshapen(reduced, "components", (3, 4)),
+                misshapen(reduced, "components", (4, 2)),
+                misshapen(reduced, "components", (2,)),
+                misshapen(reduced, "mean", (1,)),
+                misshapen(reduced, "mean", (2,)),
+                misshapen(reduced, "mean", (7, 4)),
+                misshapen(reduced, "z", (2,)),
             ),
         ),
     ),

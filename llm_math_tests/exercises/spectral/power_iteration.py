@@ -8,7 +8,7 @@ from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast
 from llm_math_tests.checks.contract import contract
 from llm_math_tests.checks.promises import expect_same, relation, result_dtype, values
-from llm_math_tests.checks.situations import Rng, ordinary, refused
+from llm_math_tests.checks.situations import Rng, misshapen, ordinary, refused
 from llm_math_tests.checks.truth import extended
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Refusal
@@ -17,7 +17,6 @@ from llm_math_tests.exercises.spectral.promises import gradient_through, own, pa
 from llm_math_tests.exercises.spectral.situations import (
     VARIANCES,
     bench,
-    of_shape,
     square,
     symmetric,
     table,
@@ -203,12 +202,12 @@ EXERCISE = Exercise(
             refusals=(
                 refused(square, "steps", 0),
                 refused(square, "steps", -1),
-                of_shape("a", (5, 4), square),
-                of_shape("a", (5,), square),
-                of_shape("a", (1, 5, 5), square),
-                of_shape("start", (4,), square),
-                of_shape("start", (5, 1), square),
-                of_shape("start", (1,), square),
+                misshapen(square, "a", (5, 4)),
+                misshapen(square, "a", (5,)),
+                misshapen(square, "a", (1, 5, 5)),
+                misshapen(square, "start", (4,)),
+                misshapen(square, "start", (5, 1)),
+                misshapen(square, "start", (1,)),
                 Refusal("zero_start", _zero_start, "start", "", looks_at_values=True),
             ),
             batched=False,

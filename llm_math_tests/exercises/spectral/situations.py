@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from llm_math_tests.answers.values import cast
-from llm_math_tests.checks.situations import Rng, Sample
-from llm_math_tests.exercise import Bench, Case, Inputs, Refusal, Size, Yardstick
+from llm_math_tests.checks.situations import Rng
+from llm_math_tests.exercise import Bench, Case, Inputs, Size, Yardstick
 
 Make = Callable[[Rng], Inputs]
 Compositions = dict[str, Yardstick]
@@ -82,16 +82,6 @@ def rows_case(
         return {"x": x} if k is None else {"x": x, "k": k}
 
     return Case(name, make, note)
-
-
-def of_shape(argument: str, shape: tuple[int, ...], sample: Sample) -> Refusal:
-    """Ordinary inputs with one argument of a wrong shape."""
-    name = f"{argument}_" + ("x".join(map(str, shape)) or "scalar")
-
-    def make(rng: Rng) -> Inputs:
-        return {**sample(rng), argument: rng.normal(0, 1, shape)}
-
-    return Refusal(name, make, argument, str(shape))
 
 
 def coordinates(rng: Rng, dtype: str = "float64", batch: tuple[int, ...] = ()) -> Inputs:
