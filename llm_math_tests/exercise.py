@@ -204,7 +204,14 @@ class Outcome:
     points: float
     max_points: float
     mistake: str = ""
-    """The name of the known mistake whose outputs the answer's equal."""
+    """The known mistake whose outputs the answer's equal; several, with commas between them,
+    where these inputs cannot tell them apart."""
+    you_did: str = ""
+    """What is said of it."""
+    pattern: str = ""
+    """What the numbers show where no mistake is known: true of them, whatever the code."""
+    leaned_on: str = ""
+    """Earlier exercises that were answered by ours, as theirs are not started."""
     message: str = ""
     seconds: float = 0.0
     ended: str = "returned"

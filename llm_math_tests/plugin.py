@@ -264,12 +264,7 @@ def promise(request: pytest.FixtureRequest) -> Callable[[Answer], None]:
 
     def keep(answer: Answer) -> None:
         __tracebackhide__ = True
-        from llm_math_tests.report.failure import (
-            failure_text,
-            is_blocked,
-            is_explained,
-            worst_verdict,
-        )
+        from llm_math_tests.report.failure import failure_of, is_blocked, worst_verdict
         from llm_math_tests.wording import clean
 
         session = session_of(request.config)
@@ -282,10 +277,7 @@ def promise(request: pytest.FixtureRequest) -> Callable[[Answer], None]:
             print(clean(printed))  # a worker's output, where pytest shows what a test printed
         if verdict == "passed":
             return
-        text = failure_text(
-            answer.exercise, records,
-            hint=request.config.option.llm_math_hint, brief=is_explained(session, records),
-        )  # fmt: skip
+        text = failure_of(session, records, hint=request.config.option.llm_math_hint)
         if verdict in ("not_started", "not_run") or is_blocked(session, records):
             raise PromiseNotRun(text)
         trace = next((r.traceback for _, _, r in answer.calls if r.traceback is not None), None)

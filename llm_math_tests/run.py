@@ -13,9 +13,10 @@ import numpy as np
 from llm_math_tests import habits, tracks
 from llm_math_tests.answers.answer import Answer, Problem, call_in_words
 from llm_math_tests.answers.door import AnswerRoom, Reply, Where
-from llm_math_tests.checks.diagnosis import of_another_form, what_they_did
 from llm_math_tests.checks.gpu_words import on_a_gpu
 from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
+from llm_math_tests.diagnosis.form import of_another_form
+from llm_math_tests.diagnosis.known import what_they_did
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Outcome, Verdict
 from llm_math_tests.exercises import exercise as exercise_called
 from llm_math_tests.wording import labelled
@@ -126,7 +127,7 @@ class Engine:
         verdict: Verdict = "passed"
         ended = "returned"
         lines: list[tuple[str, str]] = []
-        mistake = ""
+        mistake = you_did = ""
         try:
             _look(check, answer, inputs)
         except Wrong as wrong:
@@ -136,13 +137,13 @@ class Engine:
             else:
                 verdict = "wrong"
                 found = self._diagnosis(answer) or wrong.did
-                mistake = found.name if found else ""
+                mistake, you_did = (found.name, found.sentence) if found else ("", "")
                 lines = [
                     ("expected", wrong.expected),
                     ("got", wrong.got),
                     ("allowed", wrong.allowed),
                     ("note", wrong.note),
-                    ("you did", found.sentence if found else ""),
+                    ("you did", you_did),
                     ("where", self._place(answer, wrong.line or answer.line, wrong.text)),
                 ]
         except AnswerEnded as end:
@@ -157,12 +158,12 @@ class Engine:
                 if reply.exception == "NotImplementedError" and reply.ended == "raised":
                     verdict = "not_started"
                 seen = habits.shown_by(reply.problem) if answer.track == "torch" else None
-                mistake = seen.name if seen else ""
+                mistake, you_did = (seen.name, seen.sentence) if seen else ("", "")
                 lines = [
                     ("expected", check.promise),
                     ("ended" if ended != "raised" else "raised", reply.problem),
                     ("note", on_a_gpu(answer.track, reply)),
-                    ("you did", seen.sentence if seen else ""),
+                    ("you did", you_did),
                     ("where", self._place(answer, reply.line or answer.line, reply.text)),
                 ]
         except NotRun as skipped:
@@ -181,7 +182,7 @@ class Engine:
         proved_by = next((r.proved_by for _, _, r in answer.calls[::-1] if r.proved_by), "")
         return self._outcome(
             check, case, answer, verdict, among,
-            mistake=mistake, message=labelled(lines), ended=ended,
+            mistake=mistake, you_did=you_did, message=labelled(lines), ended=ended,
             seconds=time.perf_counter() - started,
             proved_by=proved_by,
         )  # fmt: skip
@@ -228,6 +229,7 @@ class Engine:
         *,
         message: str = "",
         mistake: str = "",
+        you_did: str = "",
         ended: str = "returned",
         seconds: float = 0.0,
         proved_by: str = "",
@@ -245,6 +247,7 @@ class Engine:
             points=share if verdict == "passed" else 0.0,
             max_points=share,
             mistake=mistake,
+            you_did=you_did,
             message=message,
             seconds=seconds,
             ended=ended,

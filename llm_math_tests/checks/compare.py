@@ -14,7 +14,7 @@ from llm_math_tests.answers.values import (
     spelled,
 )
 from llm_math_tests.checks.truth import Truth, eps, extended, largest
-from llm_math_tests.checks.wrong import Wrong
+from llm_math_tests.checks.wrong import Compared, Wrong
 
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 ARRAY_TYPES = {"numpy": "numpy.ndarray", "torch": "torch.Tensor", "cupy": "cupy.ndarray"}
@@ -74,6 +74,7 @@ def expect_close(
         _expected(have, want, close, what),
         _worst(have, want, error, allowed, close, dtype),
         allowed=truth.why(dtype),
+        compared=Compared(have, want, ~close, what, dtype),
     )
 
 
@@ -87,6 +88,7 @@ def _expect_exact(got: Value, truth: Truth, what: str) -> None:
         raise Wrong(
             f"{truth.value[first]}{_at(first)}",
             f"{have[first]}{_more(int(bad.sum()), bad.size)}",
+            compared=Compared(have, truth.value, bad, what, dtype_name(got)),
         )
 
 

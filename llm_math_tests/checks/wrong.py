@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from llm_math_tests.answers.door import Reply
 from llm_math_tests.exercise import Mistake
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Two arrays of one shape that a check compared, for a closer look."""
+
+    have: np.ndarray
+    want: np.ndarray
+    bad: np.ndarray
+    """Where they differ by more than is allowed."""
+    what: str
+    dtype: str
 
 
 @dataclass
@@ -23,6 +37,8 @@ class Wrong(Exception):
     text: str = ""
     did: Mistake | None = None
     """What the answer did, where the check itself has the evidence."""
+    compared: Compared | None = None
+    """The numbers, where it is numbers that differ."""
 
     def __str__(self) -> str:
         return f"expected {self.expected}, got {self.got}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from llm_math_tests.exercise import Exercise
-from llm_math_tests.habits import EVIDENT
+from llm_math_tests.exercises import exercise
 from llm_math_tests.wording import headline, labelled, point_text
 
 if TYPE_CHECKING:
@@ -22,11 +23,17 @@ def worst_verdict(records: list[dict[str, Any]]) -> str:
 
 
 def failure_text(
-    exercise: Exercise, records: list[dict[str, Any]], *, hint: bool = False, brief: bool = False
+    exercise: Exercise,
+    records: list[dict[str, Any]],
+    *,
+    hint: bool = False,
+    brief: bool = False,
+    closer: Sequence[str] = (),
 ) -> str:
     """What, why, where and what next, for the first case that is worst.
 
-    ``brief`` is for a mistake that was explained already: its name is enough.
+    ``brief`` is for a mistake that was explained already: its name is enough. ``closer``
+    are blocks of lines that follow the message.
     """
     verdict = worst_verdict(records)
     worst = [record for record in records if record["verdict"] == verdict]
@@ -40,9 +47,7 @@ def failure_text(
         first["proved_by"] == "stand-in",
     )  # fmt: skip
     if brief and first["mistake"]:
-        known = {**EVIDENT, **{m.name: m for m in exercise.known_mistakes}}
-        did = known[first["mistake"]].sentence
-        return f"{head}\n" + labelled([("you did", f"{did} (as above)")])
+        return f"{head}\n" + labelled([("you did", f"{first['you_did']} (as above)")])
     if brief:
         raised = re.split(r"\n  (?:note|where) ", _cause(first))[0]
         return f"{head}\n" + labelled([("raised", f"{raised} (as above)")])
@@ -52,8 +57,26 @@ def failure_text(
     if len(worst) > 1:
         others = ", ".join(record["case"] for record in worst if record is not first)
         lines.append(labelled([("also in", others)]))
+    lines += closer
     lines.append(labelled([_hint(exercise, hint)]))
     return "\n".join(lines)
+
+
+def failure_of(session: Session, records: list[dict[str, Any]], *, hint: bool = False) -> str:
+    """A failed check's text with a closer look, in brief where its cause was shown before."""
+    entry = exercise(records[0]["exercise"])
+    brief = is_explained(session, records)
+    closer: list[str] = []
+    if not brief and worst_verdict(records) in ("wrong", "error"):
+        from llm_math_tests.diagnosis.closer_look import closer_look
+
+        shown = _shown(records)
+        check = entry.check(shown["check"])
+        answer = session.answer(entry.name, shown["track"])
+        case = next(case for case in check.cases if case.name == shown["case"])
+        if answer.problem is None:
+            closer = closer_look(session.engine, answer, check, case)
+    return failure_text(entry, records, hint=hint, brief=brief, closer=closer)
 
 
 def _hint(exercise: Exercise, shown: bool) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,19 +9,10 @@ import numpy as np
 from llm_math_tests import mistakes
 from llm_math_tests.answers.answer import parameters_of, request_for
 from llm_math_tests.answers.door import Reply, Request
-from llm_math_tests.answers.values import (
-    Bfloat16,
-    Blocks,
-    Value,
-    arrays_in,
-    dtype_name,
-    is_array,
-    plain,
-    spelled,
-)
+from llm_math_tests.answers.values import arrays_in, dtype_name
 from llm_math_tests.checks.compare import agree
 from llm_math_tests.checks.truth import eps
-from llm_math_tests.checks.wrong import Wrong
+from llm_math_tests.diagnosis.evidence import SECONDS, can_be_repeated, repeated
 from llm_math_tests.habits import EVIDENT
 
 if TYPE_CHECKING:
@@ -30,9 +20,6 @@ if TYPE_CHECKING:
     from llm_math_tests.exercise import Mistake
 
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
-_SECONDS = 5.0
-_MOST_NUMBERS = 60_000
-"""A larger input would keep a student waiting while every mistake is tried on it."""
 _MOST_CALLS = 6
 """Calls of a failed case that are compared: more would only cost time."""
 
@@ -46,20 +33,20 @@ def what_they_did(answer: Answer) -> Mistake | None:
     asked = [
         (request, reply)
         for _, request, reply in answer.calls[-_MOST_CALLS:]
-        if _can_be_repeated(request, reply)
+        if can_be_repeated(request, reply)
     ]
     if not asked:
         return None
     exercise = answer.exercise
     right = mistakes.reference_answer(exercise)
-    if all(_same(reply, _repeat(right, request), request) for request, reply in asked):
+    if all(_same(reply, repeated(right, request), request) for request, reply in asked):
         return None
     matching = [
         mistake
         for mistake in exercise.known_mistakes
         if mistake.track == "numpy"
         and all(
-            _same(reply, _repeat(mistakes.answer_with(exercise, mistake), request), request)
+            _same(reply, repeated(mistakes.answer_with(exercise, mistake), request), request)
             for request, reply in asked
         )
     ]
@@ -71,31 +58,10 @@ def what_they_did(answer: Answer) -> Mistake | None:
     ordinary = _ordinary(answer)
     # Of these the values count: who also returns another dtype has made two mistakes.
     explained = all(
-        _same(reply, _repeat(suspect, request), request, values_only=True)
+        _same(reply, repeated(suspect, request), request, values_only=True)
         for request, reply in ordinary
     )
     return matching[0] if explained else None
-
-
-def of_another_form(answer: Answer) -> Wrong | None:
-    """The first result of the case that has not even the form of a right one, if any."""
-    right = mistakes.reference_answer(answer.exercise)
-    for _, request, reply in answer.calls:
-        if reply.ended == "returned" and _can_be_repeated(request, reply):
-            wanted = _repeat(right, request)
-            if wanted.ended == "returned" and _form(wanted.value) != _form(reply.value):
-                return Wrong(spelled(wanted.value), spelled(reply.value))
-    return None
-
-
-def _form(value: Value) -> object:
-    if is_array(value):
-        return plain(value).shape
-    if isinstance(value, (tuple, list)):
-        return [_form(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _form(item) for key, item in value.items()}
-    return () if type(value) in (bool, int, float) else type(value)
 
 
 def _ordinary(answer: Answer) -> list[tuple[Request, Reply]]:
@@ -111,38 +77,12 @@ def _ordinary(answer: Answer) -> list[tuple[Request, Reply]]:
             if not required <= inputs.keys():
                 continue  # a cache: only the same person's forward can make it
             request = request_for(answer.exercise, answer.track, inputs)
-            reply = answer.room.call(answer.where, request, _SECONDS)
-            if _can_be_repeated(request, reply):
+            reply = answer.room.call(answer.where, request, SECONDS)
+            if can_be_repeated(request, reply):
                 answer.ordinary.append((request, reply))
             if reply.ended == "timeout":
                 break
     return answer.ordinary
-
-
-def _can_be_repeated(request: Request, reply: Reply) -> bool:
-    arrays = list(arrays_in([request.args, request.kwargs]))
-    return (
-        request.cotangents is None
-        and not request.on_accelerator
-        and reply.ended in ("returned", "raised")
-        and not any(isinstance(array, Bfloat16) for array in arrays)
-        and sum(plain(array).size for array in arrays) <= _MOST_NUMBERS
-    )
-
-
-def _repeat(answer: Answer, request: Request) -> Reply:
-    fresh = replace(
-        request,
-        args=tuple(_fresh(value) for value in request.args),
-        kwargs={name: _fresh(value) for name, value in request.kwargs.items()},
-        measure_memory=False,
-    )
-    return answer.room.call(answer.where, fresh, _SECONDS)
-
-
-def _fresh(value: Value) -> Value:
-    """An iterator is used up after one answer: the next gets its own."""
-    return Blocks(value.arrays) if isinstance(value, Blocks) else value
 
 
 def _same(first: Reply, second: Reply, request: Request, values_only: bool = False) -> bool:
