@@ -1,0 +1,173 @@
+"""Known mistakes as a student writes them who has never seen our reference.
+
+Each function is ``<exercise>__<mistake>``: that one mistake, the rest right.
+"""
+
+import numpy as np
+
+
+def _real(a):
+    return a if np.issubdtype(a.dtype, np.floating) else a.astype("float64")
+
+
+def _room(a):
+    """The same with room to sum in."""
+    a = _real(a)
+    return a.astype("float32") if a.dtype == np.float16 else a
+
+
+def _need_axis(axis, a):
+    if axis < -a.ndim or axis >= a.ndim:
+        raise ValueError(f"there is no axis={axis} in logits of shape {a.shape}")
+
+
+def _row_by_row(function, logits, axis):
+    """``function`` of each row along the axis, in the dtype of the logits."""
+    _need_axis(axis, logits)
+    lines = np.moveaxis(_room(logits), axis, -1)
+    result = np.empty(lines.shape, lines.dtype)
+    for where in np.ndindex(lines.shape[:-1]):
+        result[where] = function(lines[where])
+    return np.moveaxis(result, -1, axis).astype(_real(logits).dtype)
+
+
+def log_softmax__log_of_softmax(logits, axis=-1):
+    def one(row):
+        powers = np.exp(row - row.max())
+        return np.log(powers / powers.sum())
+
+    return _row_by_row(one, logits, axis)
+
+
+def log_softmax__log_of_softmax_with_an_epsilon(logits, axis=-1):
+    _need_axis(axis, logits)
+    z = np.swapaxes(_room(logits), axis, -1)
+    powers = np.exp(z - np.amax(z, axis=-1)[..., None])
+    probs = powers / np.einsum("...k->...", powers)[..., None]
+    return np.swapaxes(np.log(probs + 1e-12), axis, -1).astype(_real(logits).dtype)
+
+
+def log_softmax__no_maximum_subtracted(logits, axis=-1):
+    def one(row):
+        total = row.dtype.type(0)
+        for score in row:
+            total += np.exp(score)
+        return row - np.log(total)
+
+    return _row_by_row(one, logits, axis)
+
+
+def log_softmax__maximum_of_the_whole_array(logits, axis=-1):
+    _need_axis(axis, logits)
+    z = _room(logits)
+    z = z - np.max(z)
+    normalizer = np.log(np.sum(np.exp(z), axis=axis))
+    return (z - np.expand_dims(normalizer, axis)).astype(_real(logits).dtype)
+
+
+def log_softmax__nan_replaced(logits, axis=-1):
+    def one(row):
+        centred = row - np.max(row)
+        return centred - np.log(np.exp(centred) @ np.ones_like(row))
+
+    return np.nan_to_num(_row_by_row(one, logits, axis))
+
+
+def log_softmax__maximum_added_back(logits, axis=-1):
+    def one(row):
+        biggest = row[0]
+        for score in row[1:]:
+            biggest = max(biggest, score)
+        lse = biggest + np.log(np.add.reduce(np.exp(row - biggest)))
+        return np.array([score - lse for score in row])
+
+    return _row_by_row(one, logits, axis)
+
+
+def log_softmax__over_the_whole_array(logits, axis=-1):
+    _need_axis(axis, logits)
+    z = _room(logits)
+    if z.size == 0:
+        return _real(logits).copy()
+    z = z - z.max()
+    return (z - np.log(np.exp(z).sum())).astype(_real(logits).dtype)
+
+
+def log_softmax__axis_ignored(logits, axis=-1):
+    _need_axis(axis, logits)
+    z = _room(logits)
+    z = z - np.expand_dims(np.max(z, axis=-1), -1)
+    total = np.einsum("...i->...", np.exp(z))
+    return (z - np.log(total)[..., np.newaxis]).astype(_real(logits).dtype)
+
+
+def log_softmax__matrices_only(logits, axis=-1):
+    _need_axis(axis, logits)
+    z = _room(logits)
+    if axis in (0, -2):
+        z = z - z.max(axis=0)[None, :]
+        result = z - np.log(np.exp(z).sum(axis=0))[None, :]
+    else:
+        z = z - z.max(axis=1)[:, None]
+        result = z - np.log(np.exp(z).sum(axis=1))[:, None]
+    return result.astype(_real(logits).dtype)
+
+
+def log_softmax__axis_wrapped_around(logits, axis=-1):
+    def one(row):
+        centred = row - row.max()
+        total = sum(np.exp(centred), row.dtype.type(0))
+        return centred - np.log(total)
+
+    return _row_by_row(one, logits, axis % logits.ndim)
+
+
+def log_softmax__logarithm_to_base_2(logits, axis=-1):
+    def one(row):
+        centred = row - row.max()
+        return centred - np.log2(np.exp(centred).sum())
+
+    return _row_by_row(one, logits, axis)
+
+
+def log_softmax__sign_turned(logits, axis=-1):
+    _need_axis(axis, logits)
+    z = np.swapaxes(_room(logits), axis, -1)
+    below = np.max(z, axis=-1, keepdims=True) - z
+    surprise = below + np.log(np.einsum("...i->...", np.exp(-below)))[..., None]
+    return np.swapaxes(surprise, axis, -1).astype(_real(logits).dtype)
+
+
+def log_softmax__half_precision_sum(logits, axis=-1):
+    _need_axis(axis, logits)
+    z = np.moveaxis(_real(logits), axis, 0)
+    z = z - z.max(axis=0)
+    total = np.zeros(z.shape[1:], z.dtype)
+    for layer in np.exp(z):
+        total = total + layer
+    return np.moveaxis(z - np.log(total), 0, axis)
+
+
+def log_softmax__always_float64(logits, axis=-1):
+    _need_axis(axis, logits)
+    z = logits.astype(float)
+    z -= z.max(axis=axis, keepdims=True)
+    return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
+
+
+def log_softmax__input_overwritten(logits, axis=-1):
+    _need_axis(axis, logits)
+    z = _room(logits)
+    z -= z.max(axis=axis, keepdims=True)
+    z -= np.log(np.exp(z).sum(axis=axis, keepdims=True))
+    return z.astype(_real(logits).dtype)
+
+
+def log_softmax__leading_axes_flattened(logits, axis=-1):
+    _need_axis(axis, logits)
+    lines = np.moveaxis(_room(logits), axis, -1)
+    rows = []
+    for row in lines.reshape(-1, lines.shape[-1]):
+        centred = row - row.max()
+        rows.append(centred - np.log(np.exp(centred).sum()))
+    return np.array(rows, _real(logits).dtype).reshape(-1, lines.shape[-1])
