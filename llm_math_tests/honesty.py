@@ -36,7 +36,7 @@ class Tried:
     caught_by: tuple[str, ...]
     """The checks that did not pass."""
     called: tuple[str, ...]
-    """The names that the diagnosis gave, one for each failed check that gave one."""
+    """The names that the diagnosis gave, for each failed check that gave any."""
 
     @property
     def caught(self) -> bool:
@@ -45,14 +45,19 @@ class Tried:
 
     @property
     def named(self) -> bool:
-        """Named at least once, and never as another mistake."""
+        """Named at least once, alone or among a few, and never as another mistake."""
         return bool(self.called) and not self.misnamed
+
+    @property
+    def alone(self) -> bool:
+        """Named at least once without another beside it."""
+        return self.named and any("," not in names for names in self.called)
 
     @property
     def misnamed(self) -> bool:
         """Taken for another mistake at least once."""
         true = {self.mistake, *habits.EVIDENT}
-        return any(name not in true for name in self.called)
+        return any(not true & set(names.split(",")) for names in self.called)
 
 
 def try_mistake(exercise: Exercise, mistake: Mistake) -> Tried:

@@ -16,7 +16,7 @@ from llm_math_tests.answers.door import AnswerRoom, Reply, Where
 from llm_math_tests.checks.gpu_words import on_a_gpu
 from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
 from llm_math_tests.diagnosis.form import of_another_form
-from llm_math_tests.diagnosis.known import what_they_did
+from llm_math_tests.diagnosis.known import names_of, sentence, what_they_did
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Outcome, Verdict
 from llm_math_tests.exercises import exercise as exercise_called
 from llm_math_tests.wording import labelled
@@ -136,8 +136,9 @@ class Engine:
                 verdict, lines = "not_run", [("not run", culprit)]
             else:
                 verdict = "wrong"
-                found = self._diagnosis(answer) or wrong.did
-                mistake, you_did = (found.name, found.sentence) if found else ("", "")
+                found = self._known(answer, check, case, wrong)
+                found = found or ((wrong.did,) if wrong.did else ())
+                mistake, you_did = names_of(found), sentence(found)
                 lines = [
                     ("expected", wrong.expected),
                     ("got", wrong.got),
@@ -158,7 +159,10 @@ class Engine:
                 if reply.exception == "NotImplementedError" and reply.ended == "raised":
                     verdict = "not_started"
                 seen = habits.shown_by(reply.problem) if answer.track == "torch" else None
-                mistake, you_did = (seen.name, seen.sentence) if seen else ("", "")
+                found = (seen,) if seen else ()
+                if not found and verdict == "error" and ended == "raised":
+                    found = self._known(answer, check, case, None)
+                mistake, you_did = names_of(found), sentence(found)
                 lines = [
                     ("expected", check.promise),
                     ("ended" if ended != "raised" else "raised", reply.problem),
@@ -187,11 +191,18 @@ class Engine:
             proved_by=proved_by,
         )  # fmt: skip
 
-    def _diagnosis(self, answer: Answer) -> Mistake | None:
+    def _known(
+        self, answer: Answer, check: Check, case: Case, failed: Wrong | None
+    ) -> tuple[Mistake, ...]:
+        """The known mistakes that explain a failure, where diagnosis is asked for."""
+
+        def remake() -> Inputs:
+            return case.make(self.rng(answer.exercise, check, case))
+
         try:
-            return what_they_did(answer) if self.diagnose else None
+            return what_they_did(answer, check, case, remake, failed) if self.diagnose else ()
         except Exception:
-            return None  # the outcome stands without a name for it
+            return ()  # the outcome stands without a name for it
 
     def _without_a_call(
         self,

@@ -52,8 +52,6 @@ class Answer:
         self.label = label
         self.clock = Clock(limit, limit)
         self.timeouts = 0
-        self.ordinary: list[tuple[Request, Reply]] | None = None
-        """What the diagnosis asked besides; None until it has."""
         self.calls: list[tuple[Inputs, Request, Reply]] = []
         """What the current case has asked, for diagnosis and for messages."""
         self.case: Case

@@ -2,39 +2,138 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
+import numpy as np
+
+from llm_math_tests.answers.answer import parameters_of, request_for
 from llm_math_tests.answers.door import Reply, Request
-from llm_math_tests.answers.values import Bfloat16, Blocks, Value, arrays_in, plain
+from llm_math_tests.answers.values import Bfloat16, Blocks, Value, arrays_in, dtype_name, plain
+from llm_math_tests.checks.compare import agree
+from llm_math_tests.checks.truth import eps
 
 if TYPE_CHECKING:
     from llm_math_tests.answers.answer import Answer
+    from llm_math_tests.exercise import Case
 
 SECONDS = 5.0
-MOST_NUMBERS = 60_000
+_MOST_NUMBERS = 200_000
 """A larger input would keep a student waiting while every mistake is tried on it."""
+_MOST_CALLS = 6
+"""Calls of a case that are compared: more would only cost time."""
+_FEW_NUMBERS = 4_000
+_MOST_CASES = 30
+_FLOATS = ("float64", "float32", "float16", "bfloat16")
+
+Asked = tuple[Request, Reply]
+"""A call, and what the answer gave."""
 
 
-def can_be_repeated(request: Request, reply: Reply) -> bool:
-    """Whether a call is one that ours can be asked as well, soon enough."""
-    arrays = list(arrays_in([request.args, request.kwargs]))
+@dataclass
+class Evidence:
+    """An answer's results besides those of the failed case, each asked for once."""
+
+    ordinary: list[Asked] | None = None
+    more: list[Asked] = field(default_factory=list)
+    rest: Iterator[Case] | None = None
+    """The cases that have not been asked yet."""
+
+
+_KEPT: WeakKeyDictionary[Answer, Evidence] = WeakKeyDictionary()
+
+
+def of_the_case(answer: Answer) -> list[Asked]:
+    """The calls of the case under way that ours can be asked as well."""
+    return [
+        (request, reply)
+        for _, request, reply in answer.calls[-_MOST_CALLS:]
+        if _can_be_repeated(answer, request, reply)
+    ]
+
+
+def ordinary(answer: Answer) -> list[Asked]:
+    """The answer's own results on the cases of its first check."""
+    kept = _KEPT.setdefault(answer, Evidence())
+    if kept.ordinary is None:
+        check = answer.exercise.checks[0]
+        cases = [case for case in check.cases if answer.track in case.tracks][:_MOST_CALLS]
+        kept.ordinary = list(_asked(answer, iter(cases)))
+    return kept.ordinary
+
+
+def more(answer: Answer) -> Iterator[Asked]:
+    """Its results on the small cases of the other checks, asked as they are needed."""
+    kept = _KEPT.setdefault(answer, Evidence())
+    yield from kept.more
+    if kept.rest is None:
+        kept.rest = iter(
+            [
+                case
+                for check in answer.exercise.checks_in(answer.track)[1:]
+                if not check.needs and check.name != "refuses_bad_arguments"
+                for case in check.cases
+                if answer.track in case.tracks
+            ][:_MOST_CASES]
+        )
+    for asked in _asked(answer, kept.rest, _FEW_NUMBERS):
+        kept.more.append(asked)
+        yield asked
+
+
+def _asked(answer: Answer, cases: Iterator[Case], most: int = _MOST_NUMBERS) -> Iterator[Asked]:
+    parameters = parameters_of(answer.exercise.signature_in(answer.track))
+    required = {name for name, default in parameters.items() if default is None}
+    for case in cases:
+        rng = np.random.default_rng(zlib.crc32(case.name.encode()))
+        inputs = case.make(rng)
+        if not required <= inputs.keys():
+            continue  # a cache: only the same person's forward can make it
+        request = request_for(answer.exercise, answer.track, inputs)
+        if _size(request) > most:
+            continue
+        reply = answer.room.call(answer.where, request, SECONDS)
+        if _can_be_repeated(answer, request, reply):
+            yield request, reply
+        if reply.ended == "timeout":
+            return
+
+
+def _size(request: Request) -> int:
+    return sum(plain(array).size for array in arrays_in([request.args, request.kwargs]))
+
+
+def _can_be_repeated(answer: Answer, request: Request, reply: Reply) -> bool:
     return (
-        request.cotangents is None
+        (answer.track == "torch" or not _only_torch(request))
         and not request.on_accelerator
         and reply.ended in ("returned", "raised")
-        and not any(isinstance(array, Bfloat16) for array in arrays)
-        and sum(plain(array).size for array in arrays) <= MOST_NUMBERS
+        and _size(request) <= _MOST_NUMBERS
     )
+
+
+def _only_torch(request: Request) -> bool:
+    """Whether no other library has the dtype, or can differentiate."""
+    arrays = arrays_in([request.args, request.kwargs])
+    return request.cotangents is not None or any(isinstance(array, Bfloat16) for array in arrays)
 
 
 def repeated(answer: Answer, request: Request) -> Reply:
     """What an answer of ours gives for the same call."""
+    if answer.track != "torch" and any(
+        isinstance(array, Bfloat16) for array in arrays_in([request.args, request.kwargs])
+    ):
+        return Reply("refused", problem="has no bfloat16")
     fresh = replace(
         request,
         args=tuple(_fresh(value) for value in request.args),
         kwargs={name: _fresh(value) for name, value in request.kwargs.items()},
         measure_memory=False,
+        # Only torch differentiates; of the others the values count.
+        cotangents=request.cotangents if answer.track == "torch" else None,
     )
     return answer.room.call(answer.where, fresh, SECONDS)
 
@@ -42,3 +141,42 @@ def repeated(answer: Answer, request: Request) -> Reply:
 def _fresh(value: Value) -> Value:
     """An iterator is used up after one answer: the next gets its own."""
     return Blocks(value.arrays) if isinstance(value, Blocks) else value
+
+
+def same(first: Reply, second: Reply, request: Request, *, values_only: bool = False) -> bool:
+    """Whether two answers did the same: values and, unless told otherwise, all that shows."""
+    if first.ended != second.ended:
+        return False
+    if first.ended == "raised":
+        return first.exception == second.exception
+    if not agree(first.value, second.value, coarsest(request, first, second)):
+        return False
+    if values_only:
+        return True
+    return (
+        _dtypes(first) == _dtypes(second)
+        and bool(first.changed) == bool(second.changed)
+        and _same_gradients(first, second, request)
+    )
+
+
+def coarsest(request: Request, *replies: Reply) -> str:
+    """The least precise floating dtype of a call's inputs and results."""
+    arrays = arrays_in([request.args, request.kwargs, [reply.value for reply in replies]])
+    dtypes = [dtype_name(array) for array in arrays]
+    return max((d for d in dtypes if d in _FLOATS), key=eps, default="float64")
+
+
+def _same_gradients(first: Reply, second: Reply, request: Request) -> bool:
+    if len(first.grads) != len(second.grads):
+        # Asked of one that cannot differentiate: its values are all there is to compare.
+        return not first.grads or not second.grads
+    dtype = coarsest(request, first, second)
+    return all(
+        (one is None) == (other is None) and (one is None or agree(one, other, dtype))
+        for one, other in zip(first.grads, second.grads, strict=True)
+    )
+
+
+def _dtypes(reply: Reply) -> list[str]:
+    return [dtype_name(array) for array in arrays_in(reply.value)]

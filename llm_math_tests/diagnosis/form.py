@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from llm_math_tests import mistakes
 from llm_math_tests.answers.values import Value, is_array, plain, spelled
 from llm_math_tests.checks.wrong import Wrong
-from llm_math_tests.diagnosis.evidence import can_be_repeated, repeated
+from llm_math_tests.diagnosis.evidence import of_the_case, repeated
 
 if TYPE_CHECKING:
     from llm_math_tests.answers.answer import Answer
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def of_another_form(answer: Answer) -> Wrong | None:
     """The first result of the case that has not even the form of a right one, if any."""
     right = mistakes.reference_answer(answer.exercise)
-    for _, request, reply in answer.calls:
-        if reply.ended == "returned" and can_be_repeated(request, reply):
+    for request, reply in of_the_case(answer):
+        if reply.ended == "returned":
             wanted = repeated(right, request)
             if wanted.ended == "returned" and _form(wanted.value) != _form(reply.value):
                 return Wrong(spelled(wanted.value), spelled(reply.value))

@@ -2,105 +2,148 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from llm_math_tests import mistakes
-from llm_math_tests.answers.answer import parameters_of, request_for
-from llm_math_tests.answers.door import Reply, Request
-from llm_math_tests.answers.values import arrays_in, dtype_name
-from llm_math_tests.checks.compare import agree
-from llm_math_tests.checks.truth import eps
-from llm_math_tests.diagnosis.evidence import SECONDS, can_be_repeated, repeated
+from llm_math_tests.answers.answer import Answer
+from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
+from llm_math_tests.diagnosis.evidence import (
+    Asked,
+    more,
+    of_the_case,
+    ordinary,
+    repeated,
+    same,
+)
+from llm_math_tests.exercises import exercise as exercise_called
 from llm_math_tests.habits import EVIDENT
 
 if TYPE_CHECKING:
-    from llm_math_tests.answers.answer import Answer
-    from llm_math_tests.exercise import Mistake
+    from llm_math_tests.exercise import Case, Check, Inputs, Mistake
 
-_FLOATS = ("float64", "float32", "float16", "bfloat16")
-_MOST_CALLS = 6
-"""Calls of a failed case that are compared: more would only cost time."""
+MOST_NAMED = 3
+"""More mistakes than these that cannot be told apart would not help."""
+_NEAR = 0.1
+"""Two measurements (bytes) of the same thing differ by less than this share."""
 
 
-def what_they_did(answer: Answer) -> Mistake | None:
-    """The one mistake that explains every call of the failed case, None if not exactly one.
+def what_they_did(
+    answer: Answer, check: Check, case: Case, remake: Callable[[], Inputs], failed: Wrong | None
+) -> tuple[Mistake, ...]:
+    """The known mistakes that explain a failed case; several if nothing tells them apart.
 
-    It must explain the answer's ordinary results as well: many different mistakes end
-    in the same NaN where numbers are extreme.
+    A mistake must explain every call of the case, and the answer's ordinary results as
+    well: many different mistakes end in the same NaN where numbers are extreme.
+    ``failed`` is None where the answer raised.
     """
-    asked = [
-        (request, reply)
-        for _, request, reply in answer.calls[-_MOST_CALLS:]
-        if can_be_repeated(request, reply)
-    ]
+    asked = of_the_case(answer)
     if not asked:
-        return None
-    exercise = answer.exercise
-    right = mistakes.reference_answer(exercise)
-    if all(_same(reply, repeated(right, request), request) for request, reply in asked):
-        return None
-    matching = [
-        mistake
-        for mistake in exercise.known_mistakes
-        if mistake.track == "numpy"
-        and all(
-            _same(reply, repeated(mistakes.answer_with(exercise, mistake), request), request)
-            for request, reply in asked
-        )
-    ]
-    # What is evident anyway says less than a mistake of the exercise's own.
-    matching = [m for m in matching if m.name not in EVIDENT] or matching
-    if len(matching) != 1:
-        return None
-    suspect = mistakes.answer_with(exercise, matching[0])
-    ordinary = _ordinary(answer)
+        return ()
+    right = mistakes.reference_answer(answer.exercise, _spoken(answer))
+    values_are_right = _explains(right, asked)
+    if values_are_right and failed is None:
+        return ()  # ours raises as well: nothing is wrong with that
+    suspects = {
+        mistake: mistakes.answer_with(answer.exercise, mistake)
+        for mistake in answer.exercise.known_mistakes
+        if mistake.track in ("numpy", _spoken(answer))
+        and not (values_are_right and mistake.track != _spoken(answer))
+    }
+    suspects = {m: wrong for m, wrong in suspects.items() if _explains(wrong, asked)}
+    if values_are_right and failed is not None:
+        # What is wrong is no value: memory, calls, a warning. The check itself can tell.
+        suspects = {
+            mistake: wrong
+            for mistake, wrong in suspects.items()
+            if _fails_alike(wrong, check, case, remake(), failed)
+        }
     # Of these the values count: who also returns another dtype has made two mistakes.
-    explained = all(
-        _same(reply, repeated(suspect, request), request, values_only=True)
-        for request, reply in ordinary
+    suspects = {
+        mistake: wrong
+        for mistake, wrong in suspects.items()
+        if _explains(wrong, ordinary(answer), values_only=True)
+    }
+    # What is evident anyway says less than a mistake of the exercise's own.
+    suspects = {m: wrong for m, wrong in suspects.items() if m.name not in EVIDENT} or suspects
+    if len(suspects) > 1:
+        suspects = _told_apart(answer, suspects)
+    return tuple(suspects) if len(suspects) <= MOST_NAMED else ()
+
+
+def names_of(found: tuple[Mistake, ...]) -> str:
+    """Their names, as an outcome keeps them."""
+    return ",".join(mistake.name for mistake in found)
+
+
+def sentence(found: tuple[Mistake, ...]) -> str:
+    """What is said of the mistakes that explain a failure: of several, that it is several."""
+    said = list(dict.fromkeys(mistake.sentence for mistake in found))
+    if len(said) < 2:
+        return "".join(said)
+    return "one of these, which your results cannot tell apart: " + "; or ".join(said)
+
+
+def _spoken(answer: Answer) -> str:
+    """The track whose references are asked: what is wrong in CuPy is so in NumPy."""
+    return "torch" if answer.track == "torch" else "numpy"
+
+
+def _explains(suspect: Answer, asked: list[Asked], *, values_only: bool = False) -> bool:
+    return all(
+        same(reply, repeated(suspect, request), request, values_only=values_only)
+        for request, reply in asked
     )
-    return matching[0] if explained else None
 
 
-def _ordinary(answer: Answer) -> list[tuple[Request, Reply]]:
-    """The answer's own results on the cases of its first check, asked once."""
-    if answer.ordinary is None:
-        check = answer.exercise.checks[0]
-        cases = [case for case in check.cases if answer.track in case.tracks]
-        answer.ordinary = []
-        parameters = parameters_of(answer.exercise.signature_in(answer.track))
-        required = {name for name, default in parameters.items() if default is None}
-        for number, case in enumerate(cases[:_MOST_CALLS]):
-            inputs = case.make(np.random.default_rng(number))
-            if not required <= inputs.keys():
-                continue  # a cache: only the same person's forward can make it
-            request = request_for(answer.exercise, answer.track, inputs)
-            reply = answer.room.call(answer.where, request, SECONDS)
-            if can_be_repeated(request, reply):
-                answer.ordinary.append((request, reply))
-            if reply.ended == "timeout":
-                break
-    return answer.ordinary
+def _told_apart(answer: Answer, suspects: dict[Mistake, Answer]) -> dict[Mistake, Answer]:
+    """Ask more, until one is left; who has made a second mistake leaves several."""
+    for request, reply in more(answer):
+        left = {
+            mistake: wrong
+            for mistake, wrong in suspects.items()
+            if same(reply, repeated(wrong, request), request)
+        }
+        suspects = left or suspects
+        if len(suspects) == 1:
+            break
+    return suspects
 
 
-def _same(first: Reply, second: Reply, request: Request, values_only: bool = False) -> bool:
-    if first.ended != second.ended:
+def _fails_alike(suspect: Answer, check: Check, case: Case, inputs: Inputs, failed: Wrong) -> bool:
+    """Whether a check says the same of a mistake, measurements a little apart."""
+    suspect.begin()
+    suspect.begin_case(case)
+    suspect.others = {
+        name: mistakes.reference_answer(exercise_called(name), suspect.track)
+        for name in check.needs
+    }
+    for other in suspect.others.values():
+        other.begin()
+        other.begin_case(case)
+    try:
+        check.run(suspect, inputs)
+    except Wrong as wrong:
+        return _alike(wrong.expected, failed.expected) and _alike(wrong.got, failed.got)
+    except (AnswerEnded, NotRun):
         return False
-    if first.ended == "raised":
-        return first.exception == second.exception
-    arrays = arrays_in([request.args, request.kwargs, first.value, second.value])
-    dtypes = [dtype_name(array) for array in arrays]
-    coarsest = max((d for d in dtypes if d in _FLOATS), key=eps, default="float64")
-    if values_only:
-        return agree(first.value, second.value, coarsest)
-    return (
-        agree(first.value, second.value, coarsest)
-        and _dtypes(first) == _dtypes(second)
-        and bool(first.changed) == bool(second.changed)
+    return False
+
+
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+def _alike(first: str, second: str) -> bool:
+    """The same words, with numbers that are equal, or near if they measure something."""
+    if _NUMBER.sub("#", first) != _NUMBER.sub("#", second):
+        return False
+    pairs = zip(_NUMBER.findall(first), _NUMBER.findall(second), strict=True)
+    return all(
+        one == other
+        or (
+            (not (one + other).isdigit() or max(float(one), float(other)) >= 1000)
+            and abs(float(one) - float(other)) <= _NEAR * max(float(one), float(other))
+        )
+        for one, other in pairs
     )
-
-
-def _dtypes(reply: Reply) -> list[str]:
-    return [dtype_name(array) for array in arrays_in(reply.value)]
