@@ -171,3 +171,117 @@ def log_softmax__leading_axes_flattened(logits, axis=-1):
         centred = row - row.max()
         rows.append(centred - np.log(np.exp(centred).sum()))
     return np.array(rows, _real(logits).dtype).reshape(-1, lines.shape[-1])
+
+
+def _need_rows(probs):
+    if len(probs.shape) < 1:
+        raise ValueError(f"probs of shape {probs.shape} has no row of probabilities")
+
+
+def _pairs(function, probs):
+    """``function(p, i, j)`` for each row p and each pair of places in it."""
+    _need_rows(probs)
+    p = _real(probs)
+    size = p.shape[-1]
+    table = np.zeros(p.shape + (size,), p.dtype)
+    for where in np.ndindex(p.shape[:-1]):
+        for i in range(size):
+            for j in range(size):
+                table[where][i, j] = function(p[where], i, j)
+    return table
+
+
+def softmax_jacobian__diagonal_only(probs):
+    return _pairs(lambda p, i, j: p[i] * (1 - p[i]) if i == j else 0, probs)
+
+
+def softmax_jacobian__diagonal_left_out(probs):
+    _need_rows(probs)
+    p = _real(probs)
+    return -np.einsum("...i,...j->...ij", p, p)
+
+
+def softmax_jacobian__diagonal_added_everywhere(probs):
+    return _pairs(lambda p, i, j: p[i] - p[i] * p[j], probs)
+
+
+def softmax_jacobian__one_instead_of_p(probs):
+    _need_rows(probs)
+    p = _real(probs)
+    return np.identity(p.shape[-1], p.dtype) - np.einsum("...i,...j->...ij", p, p)
+
+
+def softmax_jacobian__sign_turned(probs):
+    return _pairs(lambda p, i, j: p[i] * (p[j] - (i == j)), probs)
+
+
+def softmax_jacobian__sign_of_the_outer_product(probs):
+    _need_rows(probs)
+    p = _real(probs)[..., None]
+    return p * np.identity(p.shape[-2], p.dtype) + np.matmul(p, np.swapaxes(p, -1, -2))
+
+
+def softmax_jacobian__one_row_only(probs):
+    _need_rows(probs)
+    p = _real(probs)
+    return np.diag(p) - np.outer(p, p)
+
+
+def softmax_jacobian__rows_mixed(probs):
+    _need_rows(probs)
+    p = _real(probs)
+    table = np.atleast_2d(p).reshape(-1, p.shape[-1])
+    return p[..., None] * np.identity(p.shape[-1], p.dtype) - table.T @ table
+
+
+def softmax_jacobian__softmax_once_more(probs):
+    _need_rows(probs)
+    z = _real(probs)
+    table = np.zeros((*z.shape, z.shape[-1]), z.dtype)
+    for where in np.ndindex(*z.shape[:-1]):
+        powers = np.exp(z[where] - z[where].max())
+        p = powers / powers.sum()
+        table[where] = np.diag(p) - np.outer(p, p)
+    return table
+
+
+def softmax_jacobian__small_probabilities_cut(probs):
+    _need_rows(probs)
+    p = np.clip(_real(probs), 1e-8, None)
+    table = -np.einsum("...i,...j->...ij", p, p)
+    np.einsum("...ii->...i", table)[...] += p
+    return table
+
+
+def softmax_jacobian__two_axes_only(probs):
+    _need_rows(probs)
+    p = _real(probs)
+    outer = np.einsum("bi,bj->bij", p, p)
+    return np.einsum("bi,ij->bij", p, np.identity(p.shape[1], p.dtype)) - outer
+
+
+def softmax_jacobian__always_float64(probs):
+    _need_rows(probs)
+    n = probs.shape[-1]
+    table = np.zeros(probs.shape + (n,))
+    for where in np.ndindex(probs.shape[:-1]):
+        p = probs[where].astype(float)
+        for i in range(n):
+            table[where][i] = -p[i] * p
+            table[where][i, i] = p[i] - p[i] ** 2
+    return table
+
+
+def softmax_jacobian__input_overwritten(probs):
+    _need_rows(probs)
+    p = _real(probs)
+    table = -np.einsum("...i,...j->...ij", p, p)
+    p *= 1 - p
+    np.einsum("...ii->...i", table)[...] = p
+    return table
+
+
+def softmax_jacobian__refusals_forgotten(probs):
+    p = np.atleast_1d(_real(probs))
+    eye = np.identity(p.shape[-1], p.dtype)
+    return p[..., None] * (eye - p[..., None, :])

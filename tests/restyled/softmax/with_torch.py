@@ -32,3 +32,11 @@ def log_softmax__result_changed_after_exp(logits, axis=-1):
     total = powers.sum(dim=axis, keepdim=True)
     powers /= total
     return (z - torch.log(total)).to(_real(logits).dtype)
+
+
+def softmax_jacobian__identity_on_the_cpu(probs):
+    if probs.dim() < 1:
+        raise ValueError(f"probs of shape {tuple(probs.shape)} has no row of probabilities")
+    p = _real(probs)
+    one = torch.eye(p.size(-1), dtype=p.dtype)
+    return torch.einsum("...i,ij->...ij", p, one) - torch.einsum("...i,...j->...ij", p, p)
