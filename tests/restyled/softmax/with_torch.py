@@ -3,6 +3,8 @@
 Each function is ``<exercise>__<mistake>``: that one mistake, the rest right.
 """
 
+# ruff: noqa: B007 (students use a loop's variable after the loop)
+
 import torch
 
 
@@ -40,3 +42,59 @@ def softmax_jacobian__identity_on_the_cpu(probs):
     p = _real(probs)
     one = torch.eye(p.size(-1), dtype=p.dtype)
     return torch.einsum("...i,ij->...ij", p, one) - torch.einsum("...i,...j->...ij", p, p)
+
+
+def _pieces(blocks):
+    """Each block with room to sum in, and the dtype that the result is to have."""
+    before = None
+    for block in blocks:
+        if before is None:
+            before = tuple(block.shape[:-1])
+        elif tuple(block.shape[:-1]) != before:
+            raise ValueError(f"blocks of shape {tuple(block.shape)} after one of {before} + (b,)")
+        yield _room(block), _real(block).dtype
+    if before is None:
+        raise ValueError("blocks has no block at all")
+
+
+def _subtractable(m):
+    return torch.where(torch.isinf(m), torch.zeros_like(m), m)
+
+
+def online_logsumexp__sum_made_on_the_cpu(blocks):
+    m = s = None
+    for piece, dtype in _pieces(blocks):
+        high = piece.max(dim=-1).values
+        if m is None:
+            m = torch.full_like(high, -torch.inf)
+            s = torch.zeros(high.shape, dtype=piece.dtype)
+        higher = torch.maximum(m, high)
+        shift = _subtractable(higher)
+        s = s * torch.exp(m - shift) + torch.exp(piece - shift[..., None]).sum(-1)
+        m = higher
+    return (torch.log(s) + _subtractable(m)).to(dtype)
+
+
+def online_logsumexp__bfloat16_sum(blocks):
+    m = s = None
+    for piece, dtype in _pieces(blocks):
+        kept = torch.bfloat16 if dtype == torch.bfloat16 else piece.dtype
+        high = piece.max(dim=-1).values
+        higher = high if m is None else torch.maximum(m, high)
+        shift = _subtractable(higher)
+        added = torch.einsum("...b->...", (piece - shift.unsqueeze(-1)).exp()).to(kept)
+        s = added if m is None else s * (m - shift).exp().to(kept) + added
+        m = higher
+    return (s.to(m.dtype).log() + _subtractable(m)).to(dtype)
+
+
+def online_logsumexp__a_list_of_blocks(blocks):
+    pieces = list(_pieces(blocks))
+    m = pieces[0][0].max(dim=-1).values
+    for piece, _ in pieces[1:]:
+        m = torch.maximum(m, piece.max(dim=-1).values)
+    m = _subtractable(m)
+    s = torch.zeros_like(m)
+    for piece, _ in pieces:
+        s = s + torch.exp(piece - m[..., None]).sum(dim=-1)
+    return (s.log() + m).to(pieces[0][1])
