@@ -17,6 +17,7 @@ from llm_math_tests.checks.gpu_words import on_a_gpu
 from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
 from llm_math_tests.diagnosis.form import of_another_form
 from llm_math_tests.diagnosis.known import names_of, sentence, what_they_did
+from llm_math_tests.diagnosis.patterns import pattern_of
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Outcome, Verdict
 from llm_math_tests.exercises import exercise as exercise_called
 from llm_math_tests.wording import labelled
@@ -127,7 +128,7 @@ class Engine:
         verdict: Verdict = "passed"
         ended = "returned"
         lines: list[tuple[str, str]] = []
-        mistake = you_did = ""
+        mistake = you_did = pattern = ""
         try:
             _look(check, answer, inputs)
         except Wrong as wrong:
@@ -139,12 +140,14 @@ class Engine:
                 found = self._known(answer, check, case, wrong)
                 found = found or ((wrong.did,) if wrong.did else ())
                 mistake, you_did = names_of(found), sentence(found)
+                pattern = "" if found else self._pattern(answer)
                 lines = [
                     ("expected", wrong.expected),
                     ("got", wrong.got),
                     ("allowed", wrong.allowed),
                     ("note", wrong.note),
                     ("you did", you_did),
+                    ("pattern", pattern),
                     ("where", self._place(answer, wrong.line or answer.line, wrong.text)),
                 ]
         except AnswerEnded as end:
@@ -163,11 +166,14 @@ class Engine:
                 if not found and verdict == "error" and ended == "raised":
                     found = self._known(answer, check, case, None)
                 mistake, you_did = names_of(found), sentence(found)
+                if not found and ended == "raised":
+                    pattern = self._pattern(answer)
                 lines = [
                     ("expected", check.promise),
                     ("ended" if ended != "raised" else "raised", reply.problem),
                     ("note", on_a_gpu(answer.track, reply)),
                     ("you did", you_did),
+                    ("pattern", pattern),
                     ("where", self._place(answer, reply.line or answer.line, reply.text)),
                 ]
         except NotRun as skipped:
@@ -186,7 +192,7 @@ class Engine:
         proved_by = next((r.proved_by for _, _, r in answer.calls[::-1] if r.proved_by), "")
         return self._outcome(
             check, case, answer, verdict, among,
-            mistake=mistake, you_did=you_did, message=labelled(lines), ended=ended,
+            mistake=mistake, you_did=you_did, pattern=pattern, message=labelled(lines), ended=ended,
             seconds=time.perf_counter() - started,
             proved_by=proved_by,
         )  # fmt: skip
@@ -203,6 +209,12 @@ class Engine:
             return what_they_did(answer, check, case, remake, failed) if self.diagnose else ()
         except Exception:
             return ()  # the outcome stands without a name for it
+
+    def _pattern(self, answer: Answer) -> str:
+        try:
+            return pattern_of(answer) if self.diagnose else ""
+        except Exception:
+            return ""
 
     def _without_a_call(
         self,
@@ -241,6 +253,7 @@ class Engine:
         message: str = "",
         mistake: str = "",
         you_did: str = "",
+        pattern: str = "",
         ended: str = "returned",
         seconds: float = 0.0,
         proved_by: str = "",
@@ -259,6 +272,7 @@ class Engine:
             max_points=share,
             mistake=mistake,
             you_did=you_did,
+            pattern=pattern,
             message=message,
             seconds=seconds,
             ended=ended,

@@ -18,7 +18,7 @@ from llm_math_tests.diagnosis.evidence import (
     same,
 )
 from llm_math_tests.exercises import exercise as exercise_called
-from llm_math_tests.habits import EVIDENT
+from llm_math_tests.habits import EVIDENT, GRAPH_CUT
 
 if TYPE_CHECKING:
     from llm_math_tests.exercise import Case, Check, Inputs, Mistake
@@ -51,6 +51,14 @@ def what_they_did(
         if mistake.track in ("numpy", _spoken(answer))
         and not (values_are_right and mistake.track != _spoken(answer))
     }
+    only_gradients = [
+        (request, reply)
+        for request, reply in asked
+        if request.cotangents and same(reply, repeated(right, request), request, values_only=True)
+    ]
+    if only_gradients:
+        # Where values are right, a mistake of another library says nothing of gradients.
+        suspects = {m: wrong for m, wrong in suspects.items() if m.track == _spoken(answer)}
     suspects = {m: wrong for m, wrong in suspects.items() if _explains(wrong, asked)}
     if values_are_right and failed is not None:
         # What is wrong is no value: memory, calls, a warning. The check itself can tell.
@@ -65,6 +73,8 @@ def what_they_did(
         for mistake, wrong in suspects.items()
         if _explains(wrong, ordinary(answer), values_only=True)
     }
+    if GRAPH_CUT in suspects:
+        return (GRAPH_CUT,)  # however it was cut, nothing arrives
     # What is evident anyway says less than a mistake of the exercise's own.
     suspects = {m: wrong for m, wrong in suspects.items() if m.name not in EVIDENT} or suspects
     if len(suspects) > 1:

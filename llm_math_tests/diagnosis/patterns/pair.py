@@ -1,0 +1,131 @@
+"""One array that an answer gave, beside the one that ours gives for the same call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from llm_math_tests import mistakes
+from llm_math_tests.answers.answer import Answer, parameters_of
+from llm_math_tests.answers.door import Reply, Request
+from llm_math_tests.answers.values import Value, dtype_name, is_array, plain
+from llm_math_tests.checks.compare import agree
+from llm_math_tests.checks.truth import eps, extended
+from llm_math_tests.diagnosis.evidence import Asked, coarsest, repeated
+
+_FLOATS = ("float64", "float32", "float16", "bfloat16")
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """What came and what is right, for one result of one call."""
+
+    request: Request
+    reply: Reply
+    part: int
+    """Which of the results, or of the gradients after them."""
+    parts: int
+    have: np.ndarray
+    want: np.ndarray
+    dtype: str
+    right_dtype: str
+    coarse: str
+    """The least precise dtype of the call: how near two equal results are."""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the two are the same up to rounding."""
+        return self.near(self.want)
+
+    def near(self, other: np.ndarray) -> bool:
+        """Whether what came is this, up to rounding."""
+        return self.have.shape == other.shape and agree(self.have, other, self.coarse)
+
+    @property
+    def bad(self) -> np.ndarray:
+        """Where they differ by more than rounding (same shapes only)."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            finite = np.isfinite(self.want)
+            size = float(np.abs(self.want[finite]).max(initial=0.0))
+            limit = 256 * eps(self.coarse) * (np.abs(self.want) + 0.01 * size)
+            close = np.abs(self.have - self.want) <= limit
+        close |= (self.have == self.want) | (np.isnan(self.have) & np.isnan(self.want))
+        wrong: np.ndarray = ~close
+        return wrong
+
+
+def pairs_of(answer: Answer, asked: list[Asked]) -> list[Pair]:
+    """The arrays of some calls, each beside ours; empty where the forms do not match."""
+    right = mistakes.reference_answer(
+        answer.exercise, "torch" if answer.track == "torch" else "numpy"
+    )
+    found = []
+    for request, reply in asked:
+        wanted = repeated(right, request)
+        if reply.ended != "returned" or wanted.ended != "returned":
+            continue
+        have = [*_parts(reply.value), *_gradients(reply, wanted)]
+        want = [*_parts(wanted.value), *_gradients(wanted, reply)]
+        if len(have) != len(want) or not all(map(is_array, (*have, *want))):
+            continue
+        coarse = coarsest(request, reply, wanted)
+        for part, (one, true) in enumerate(zip(have, want, strict=True)):
+            found.append(
+                Pair(
+                    request,
+                    reply,
+                    part,
+                    len(have),
+                    extended(one),
+                    extended(true),
+                    dtype_name(one),
+                    dtype_name(true),
+                    coarse,
+                )
+            )
+    return found
+
+
+def _gradients(reply: Reply, other: Reply) -> list[Value]:
+    """The gradients that both have."""
+    pairs = zip(reply.grads, other.grads, strict=False)
+    return [mine for mine, theirs in pairs if mine is not None and theirs is not None]
+
+
+def _parts(value: Value) -> list[Value]:
+    if isinstance(value, (tuple, list)):
+        return [part for item in value for part in _parts(item)]
+    if type(value) in (bool, int, float):
+        return [np.asarray(value)]
+    return [value]
+
+
+def parts_of(pairs: list[Pair]) -> int:
+    """How many results a call has."""
+    return max((pair.parts for pair in pairs), default=0)
+
+
+def arguments_of(answer: Answer, request: Request) -> dict[str, Value]:
+    """A call's arguments by name."""
+    names = list(parameters_of(answer.exercise.signature_in(answer.track)))
+    return {**dict(zip(names, request.args, strict=False)), **request.kwargs}
+
+
+def arrays_of(answer: Answer, request: Request) -> Iterator[tuple[str, np.ndarray]]:
+    """The arrays among a call's arguments, by name."""
+    for name, value in arguments_of(answer, request).items():
+        if is_array(value):
+            yield name, plain(value)
+
+
+def axis_in_words(axis: int, ndim: int) -> str:
+    """``the last axis``: as a student would say it."""
+    if ndim == 1:
+        return "the only axis"
+    if axis == ndim - 1:
+        return "the last axis"
+    if axis == 0:
+        return "the first axis"
+    return f"axis {axis}"
