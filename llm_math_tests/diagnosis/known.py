@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 3
 """More mistakes than these that cannot be told apart would not help."""
+_SECONDS = 3.0
 _NEAR = 0.1
 """Two measurements (bytes) of the same thing differ by less than this share."""
 
@@ -38,41 +40,48 @@ def what_they_did(
     well: many different mistakes end in the same NaN where numbers are extreme.
     ``failed`` is None where the answer raised.
     """
+    try:
+        return _explanations(answer, check, case, remake, failed)
+    except _TooLong:
+        return ()
+
+
+def _explanations(
+    answer: Answer, check: Check, case: Case, remake: Callable[[], Inputs], failed: Wrong | None
+) -> tuple[Mistake, ...]:
     asked = of_the_case(answer)
     if not asked:
         return ()
-    right = mistakes.reference_answer(answer.exercise, _spoken(answer))
+    until = time.monotonic() + _SECONDS
+    exercise, spoken = answer.exercise, _spoken(answer)
+    right = mistakes.reference_answer(exercise, spoken)
     values_are_right = _explains(right, asked)
     if values_are_right and failed is None:
         return ()  # ours raises as well: nothing is wrong with that
-    suspects = {
-        mistake: mistakes.answer_with(answer.exercise, mistake)
-        for mistake in answer.exercise.known_mistakes
-        if mistake.track in ("numpy", _spoken(answer))
-        and not (values_are_right and mistake.track != _spoken(answer))
-    }
-    only_gradients = [
-        (request, reply)
-        for request, reply in asked
-        if request.cotangents and same(reply, repeated(right, request), request, values_only=True)
-    ]
-    if only_gradients:
-        # Where values are right, a mistake of another library says nothing of gradients.
-        suspects = {m: wrong for m, wrong in suspects.items() if m.track == _spoken(answer)}
-    suspects = {m: wrong for m, wrong in suspects.items() if _explains(wrong, asked)}
+    known = exercise.known_mistakes
+    if values_are_right:
+        # What is wrong is no value: memory, calls, a warning. The check itself can tell,
+        # and a mistake that any exercise can have shows in a check of its own.
+        known = tuple(m for m in exercise.mistakes if m.track == spoken)
+    elif failed is None:
+        # What is seen to happen needs its own evidence, not just an exception of that class.
+        known = tuple(m for m in known if m.name not in EVIDENT)
+    elif any(_only_gradients_differ(right, one) for one in asked):
+        # A mistake of another library says nothing of gradients.
+        known = tuple(m for m in known if m.track == spoken)
+    suspects = {m: mistakes.answer_with(exercise, m) for m in known if m.track in ("numpy", spoken)}
     if values_are_right and failed is not None:
-        # What is wrong is no value: memory, calls, a warning. The check itself can tell.
-        suspects = {
-            mistake: wrong
-            for mistake, wrong in suspects.items()
-            if _fails_alike(wrong, check, case, remake(), failed)
-        }
+        suspects = _kept(
+            suspects, until, lambda wrong: _fails_alike(wrong, check, case, remake(), failed)
+        )
+    else:
+        suspects = _kept(suspects, until, lambda wrong: _explains(wrong, asked))
     # Of these the values count: who also returns another dtype has made two mistakes.
-    suspects = {
-        mistake: wrong
-        for mistake, wrong in suspects.items()
-        if _explains(wrong, ordinary(answer), values_only=True)
-    }
+    besides = ordinary(answer) if suspects else []
+    suspects = _kept(suspects, until, lambda wrong: _explains(wrong, besides, values_only=True))
+    if failed is None:
+        # An exception's class says little: both must raise on the same of many inputs.
+        suspects = _kept(suspects, until, lambda wrong: _raise_alike(answer, wrong))
     if GRAPH_CUT in suspects:
         return (GRAPH_CUT,)  # however it was cut, nothing arrives
     # What is evident anyway says less than a mistake of the exercise's own.
@@ -100,11 +109,38 @@ def _spoken(answer: Answer) -> str:
     return "torch" if answer.track == "torch" else "numpy"
 
 
+class _TooLong(Exception):
+    """A student waits: better no name than a late one."""
+
+
+def _kept(
+    suspects: dict[Mistake, Answer], until: float, explains: Callable[[Answer], bool]
+) -> dict[Mistake, Answer]:
+    left = {}
+    for mistake, wrong in suspects.items():
+        if time.monotonic() > until:
+            raise _TooLong
+        if explains(wrong):
+            left[mistake] = wrong
+    return left
+
+
+def _only_gradients_differ(right: Answer, asked: Asked) -> bool:
+    request, reply = asked
+    return bool(request.cotangents) and same(
+        reply, repeated(right, request), request, values_only=True
+    )
+
+
 def _explains(suspect: Answer, asked: list[Asked], *, values_only: bool = False) -> bool:
     return all(
         same(reply, repeated(suspect, request), request, values_only=values_only)
         for request, reply in asked
     )
+
+
+def _raise_alike(answer: Answer, suspect: Answer) -> bool:
+    return all(reply.ended == repeated(suspect, request).ended for request, reply in more(answer))
 
 
 def _told_apart(answer: Answer, suspects: dict[Mistake, Answer]) -> dict[Mistake, Answer]:
