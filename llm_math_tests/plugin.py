@@ -31,8 +31,11 @@ class PromiseBroken(Exception):
     """A check failed; its text is the whole report, without a traceback of ours."""
 
 
-class PromiseNotRun(Exception):
-    """Not started, or not run: skipped to pytest, never green to us."""
+class PromiseNotRun(pytest.skip.Exception):  # type: ignore[name-defined, misc]
+    """Not started, or not run: skipped to pytest, never green to us.
+
+    Of pytest's own kind, so that neither ``--pdb`` nor an editor takes it for an error.
+    """
 
 
 def _seed(text: str) -> int:
@@ -347,6 +350,9 @@ class _Gatherer:
         """Keep the records that a report carries."""
         records = getattr(report, "llm_math", None)
         if records:
+            from llm_math_tests.console import readable
+
+            readable()  # what pytest would escape, line ends and all
             session_of(self._config).keep(records)
 
     @pytest.hookimpl(tryfirst=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from llm_math_tests import tracks
 from llm_math_tests.exercise import TRACKS
 from llm_math_tests.exercises import TOPICS, exercise
+from llm_math_tests.given_up import record_of
 from llm_math_tests.wording import WIDTH, clean
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def board_lines(session: Session) -> list[str]:
         if any(cells):
             row = "".join(f"{cell:<{_TRACK_WIDTH}}" for cell in cells)
             lines.append(f"{topic:<{_TOPIC_WIDTH}}{row}".rstrip())
-    lines += [_score(records), *_not_run(records), *_next(session, records)]
+    lines += [_score(records), *_not_run(records)]
+    lines += [*_given_up(session, records), *_next(session, records)]
     return lines
 
 
@@ -74,6 +76,16 @@ def _not_run(records: list[dict[str, Any]]) -> list[str]:
         if record["verdict"] == "not_run"
     )
     return [f"not run: {count} x {reason}" for reason, count in reasons.items()]
+
+
+def _given_up(session: Session, records: list[dict[str, Any]]) -> list[str]:
+    """Counted apart, and no points taken: the exercises whose reference was opened before."""
+    record = record_of(session.choice.solution.root)
+    ran = dict.fromkeys((r["exercise"], r["track"]) for r in records)
+    pairs = [f"{name} ({track})" for name, track in ran if (name, track) in record.pairs]
+    text = f"given up: {len(pairs)} x reference opened first: {', '.join(pairs)}"
+    said = textwrap.wrap(text, WIDTH, subsequent_indent=" " * 10) if pairs else []
+    return said + textwrap.wrap(clean(record.trouble), WIDTH, break_on_hyphens=False)
 
 
 def _next(session: Session, records: list[dict[str, Any]]) -> list[str]:
