@@ -15,5 +15,8 @@ if TYPE_CHECKING:
 
 def closer_look(engine: Engine, answer: Answer, check: Check, case: Case) -> list[str]:
     """Blocks of lines below the message of a case that failed: each may be empty."""
-    looks = (breaking_point(engine, answer, check), smallest_case(engine, answer, check, case))
+    looks = (
+        breaking_point(engine, answer, check, case),
+        smallest_case(engine, answer, check, case),
+    )
     return [text for text in looks if text]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
 
-from llm_math_tests import tracks
-from llm_math_tests.answers.values import Value, cast, dtype_name, is_array, plain
+from llm_math_tests.answers.values import is_array, plain
+from llm_math_tests.checks.promises import FLOATS
 from llm_math_tests.checks.truth import eps, largest, smallest_normal
-from llm_math_tests.exercise import Check, Exercise, Inputs
+from llm_math_tests.diagnosis.sized import of_size, ordinary, truth_of
+from llm_math_tests.exercise import Exercise, Inputs
 from llm_math_tests.exercises import exercises
 from llm_math_tests.pictures.picture import Asked, Lines, NotDrawn, Panel, Picture, Series
 
-_SCALES = tuple(10.0**power for power in range(-6, 5))
-_DTYPES = ("float64", "float32", "float16", "bfloat16")
-_LARGEST = {"float16": 6e4, "bfloat16": 1e38, "float32": 1e38, "float64": 1e300}
+_SIZES = tuple(10.0**power for power in range(-6, 5))
 _BROKEN = 1e2
 """An error that is not finite is drawn here, above all that a broken answer can reach."""
 
@@ -41,15 +39,14 @@ def _named(exercise: Exercise) -> str:
 
 
 def _curve(exercise: Exercise, ask: Asked) -> Sequence[Panel]:
-    check = next(check for check in exercise.checks if check.truth is not None)
     series = []
-    for dtype in _DTYPES:
-        if dtype in ("float16", "bfloat16") and dtype not in tracks.track(ask.track).half_dtypes:
+    for dtype in FLOATS:
+        inputs = ordinary(exercise, ask.track, dtype, seed=0)
+        if inputs is None:
             continue
         points = [
-            (scale, _error(exercise, check, ask, scale, dtype))
-            for scale in _SCALES
-            if scale <= _LARGEST[dtype] / 8
+            (size, _error(exercise, ask, of_size(inputs, exercise.scaled, size), dtype))
+            for size in _SIZES
         ]
         series.append(Series(dtype, tuple(x for x, _ in points), tuple(y for _, y in points)))
     title = f"Error of {exercise.name}"
@@ -57,12 +54,9 @@ def _curve(exercise: Exercise, ask: Asked) -> Sequence[Panel]:
     return [Lines(title, label, "relative error", tuple(series), log_x=True, log_y=True)]
 
 
-def _error(exercise: Exercise, check: Check, ask: Asked, scale: float, dtype: str) -> float:
-    """The largest error at ordinary inputs times a scale."""
-    rng = np.random.default_rng(zlib.crc32(exercise.name.encode()))
-    inputs = _scaled(exercise, check.cases[0].make(rng), scale, dtype)
-    assert check.truth is not None
-    truth = check.truth(**inputs)
+def _error(exercise: Exercise, ask: Asked, inputs: Inputs, dtype: str) -> float:
+    """The largest error that an answer makes."""
+    truth = truth_of(exercise)(**inputs)
     if isinstance(truth, tuple):
         truth = truth[0]
     got = ask.value(exercise.name, **inputs)
@@ -83,12 +77,3 @@ def _error(exercise: Exercise, check: Check, ask: Asked, scale: float, dtype: st
     most = float(np.max(np.where(can_be_held, relative, 0), initial=0.0))
     # A logarithmic axis has no zero: an exact result is drawn at half a rounding.
     return max(most, eps(dtype) / 2)
-
-
-def _scaled(exercise: Exercise, inputs: Inputs, scale: float, dtype: str) -> Inputs:
-    def fit(name: str, value: Value) -> Value:
-        if not is_array(value) or not dtype_name(value).startswith(("float", "bfloat")):
-            return value
-        return cast(plain(value) * (scale if name in exercise.scaled else 1.0), dtype)
-
-    return {name: fit(name, value) for name, value in inputs.items()}

@@ -60,8 +60,9 @@ def log_softmax(logits: Value, axis: int = -1) -> Truth:
     if z.size == 0:
         return Truth(z, z)
     with np.errstate(invalid="ignore"):
-        value = z - logsumexp_value(z, axis)
-    # z - max is exact to eps, whatever the size of z: the docstring asks for that order.
+        # z - max is exact to eps, whatever the size of z: the docstring asks for that order.
+        moved = z - largest_finite(z, axis)
+        value = moved - logsumexp_value(moved, axis)
     scale = 1 + np.abs(np.where(np.isfinite(value), value, 0))
     return Truth(value, scale, terms=z.shape[axis], relative_to="1 + |value|")
 
