@@ -198,6 +198,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("q",),
     hints=(
         "Go backwards through out = P v: for a matrix product, each factor's gradient is the "
         "arriving one times the other factor, transposed so that the shapes fit.",

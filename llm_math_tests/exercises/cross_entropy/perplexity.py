@@ -159,6 +159,7 @@ EXERCISE = Exercise(
         *contract(tokens, truth.perplexity, refusals=bad_targets(-100)),
         takes_integers_of_any_width(truth.perplexity),
     ),
+    scaled=("logits",),
     hints=(
         "Perplexity is one exponential away from a loss that you have already written. In "
         "which order do the mean and the exponential go?",

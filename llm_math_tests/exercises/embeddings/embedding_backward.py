@@ -192,6 +192,7 @@ EXERCISE = Exercise(
         takes_ids_of_any_width(upstream, truth.embedding_backward),
         builds_no_one_hot(truth.embedding_backward, _large, 1500, 4000),
     ),
+    scaled=("grad_output",),
     hints=(
         "The lookup reads one row for each token. If row 5 is read twice, in how many places "
         "does the loss depend on it, and what does the chain rule do with both?",

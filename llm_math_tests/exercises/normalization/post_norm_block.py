@@ -149,6 +149,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("x",),
     hints=(
         "Three steps: call the sublayer with x, add x, normalize the sum. Your layer_norm may "
         "be called from here, if it stands in the same file.",

@@ -117,6 +117,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("x",),
     hints=(
         "Three lines: normalize, call the sublayer with the normalized numbers, add x. Your "
         "layer_norm may be called from here, if it stands in the same file.",

@@ -181,6 +181,7 @@ EXERCISE = Exercise(
         ),
         keeps_no_blocks,
     ),
+    scaled=("blocks",),
     hints=(
         "After some blocks you know m, their largest number, and s, the sum of exp(x - m). A "
         "new block has a larger maximum: by which factor is s now too large?",

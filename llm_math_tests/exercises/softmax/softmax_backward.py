@@ -185,6 +185,7 @@ EXERCISE = Exercise(
         ),
         builds_no_jacobian,
     ),
+    scaled=("grad_output",),
     hints=(
         "Each score moves every probability of its row. Write the Jacobian diag(p) - p p^T "
         "times g as two products: what does each of them cost?",

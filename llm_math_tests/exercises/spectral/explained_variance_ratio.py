@@ -184,6 +184,7 @@ EXERCISE = Exercise(
             integers=whole_data,
         ),
     ),
+    scaled=("x",),
     hints=(
         "The eigenvalues of the covariance are the variances along the components. What do you "
         "divide them by, and does the factor 1 / (n - 1) matter?",

@@ -143,6 +143,7 @@ EXERCISE = Exercise(
             ),
         ),
     ),
+    scaled=("x",),
     hints=(
         "A coordinate along v is a dot product with v. What has to be subtracted first, so that "
         "the coordinates tell how a row differs from the others?",

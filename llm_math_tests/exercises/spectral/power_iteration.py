@@ -214,6 +214,7 @@ EXERCISE = Exercise(
             integers=whole_square,
         ),
     ),
+    scaled=("a",),
     hints=(
         "Write the start as a sum of eigenvectors and multiply by a: what happens to each part? "
         "Which one is left in the end?",
