@@ -85,8 +85,8 @@ EXERCISE = forward(
     hints=(
         "e^-x overflows for very negative x, e^x for very positive ones. Which of the two is "
         "safe where?",
-        "Exponentiate -|x|, which never overflows, and choose: 1 / (1 + e) where x is "
-        "positive, e / (1 + e) elsewhere.",
+        "Exponentiate -|x|, which never overflows. Which fraction in that number is the sigmoid "
+        "of a positive x, and which that of a negative one?",
     ),
     mistakes=(
         wrote(

@@ -38,8 +38,8 @@ EXERCISE = backward(
     hints=(
         "The derivative of s is s (1 - s). x is what went into the sigmoid, not what came out "
         "of it.",
-        "Through e^-|x| nothing can overflow: e / (1 + e)^2. Compare the shapes first; "
-        "compute float16 in float32.",
+        "s (1 - s) is the same for x and -x: put e = e^-|x|, which never overflows, into it and "
+        "simplify. Compare the shapes first; compute float16 in float32.",
     ),
     mistakes=(
         wrote("taken_for_the_output", "took x for what the sigmoid returned", "g * x * (1 - x)"),

@@ -14,8 +14,8 @@ EXERCISE = backward(
     truth.tanh,
     hints=(
         "The derivative of tanh is 1 - tanh^2. x is what went into tanh, not what came out of it.",
-        "Through e^-2|x| nothing can overflow: 4 e / (1 + e)^2. Compare the shapes first; "
-        "compute float16 in float32.",
+        "1 - tanh^2 is the same for x and -x: put e = e^-2|x|, which never overflows, into it "
+        "and simplify. Compare the shapes first; compute float16 in float32.",
     ),
     mistakes=(
         wrote("not_squared", "subtracted tanh(x) from 1, not its square", "g * (1 - np.tanh(x))"),

@@ -263,10 +263,10 @@ EXERCISE = Exercise(
     hints=(
         "The loss is a mean over all N examples. What does one batch's mean have to be "
         "multiplied by to become its part of that?",
-        "len(batch) / N: count the examples of all batches first, then add each part to a "
-        "running sum and forget the gradient.",
-        "Skip batches without examples before calling grad_fn: their mean is NaN, and NaN "
-        "times 0 is NaN. Keep the running sum in float32 where the gradients are float16.",
+        "By its share of the examples. Count those of all batches first, then add each part to "
+        "a running sum and forget the gradient.",
+        "Skip batches without examples before calling grad_fn: their mean is NaN, and NaN times "
+        "0 is NaN. Keep the running sum in float32 where the gradients are float16.",
     ),
     mistakes=(
         Mistake(

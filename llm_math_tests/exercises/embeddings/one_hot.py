@@ -154,8 +154,8 @@ EXERCISE = Exercise(
         "Each token needs one place in its own row. How would you name that place, with the "
         "number of the row and the number of the column?",
         "Start from zeros of float32. Two lists of equal length, all row numbers and all token "
-        "ids, name one place each: out[rows, ids] = 1. Comparing ids[..., None] with "
-        "np.arange(vocab_size) is another way.",
+        "ids, name one place each when you index with both. Comparing each id with all column "
+        "numbers is another way.",
         "Flatten the ids first and give the result their shape back at the end; -1 would name "
         "the last column, so look for ids below 0 before.",
     ),

@@ -161,10 +161,10 @@ EXERCISE = Exercise(
     ),
     scaled=("jacobian",),
     hints=(
-        "The singular values say how far J stretches each direction; a library computes them "
-        "without the vectors (compute_uv=False, svdvals).",
-        "They come sorted, the largest first, min(m, n) of them; do not take roots of the "
-        "eigenvalues of J^T J, which have half the digits.",
+        "The singular values say how far J stretches each direction. Which two of them does the "
+        "number compare?",
+        "A library gives them without the vectors (compute_uv=False, svdvals), the largest "
+        "first, min(m, n) of them. Roots of the eigenvalues of J^T J have half the digits.",
         "Compare the smallest with max(m, n) eps times the largest, with the eps of the dtype "
         "that was computed in; choose inf where it is not above.",
     ),

@@ -122,10 +122,11 @@ EXERCISE = Exercise(
         ),
     ),
     hints=(
-        "torch: f(x) of an x that requires gradients, then torch.autograd.grad with a unit "
-        "vector gives one row. NumPy: a central difference along a unit vector gives one column.",
-        "torch: retain_graph=True keeps the graph for the next row. NumPy: the error of a central "
-        "difference is c h^2 and more; which mixture of two steps has no h^2 left?",
+        "A row of J is the gradient of one output, a column says how all outputs move with one "
+        "input. Which of the two does autograd give, and which a difference?",
+        "torch: torch.autograd.grad with a unit vector, and retain_graph=True keeps the graph "
+        "for the next row. NumPy: the error of a central difference is c h^2 and more; which "
+        "mixture of two steps has no h^2 left?",
         "NumPy: (4 D(h/2) - D(h)) / 3, and once more with 16 and 15; in float64 from a step of "
         "about 0.1, whatever the dtype of x.",
     ),

@@ -166,11 +166,11 @@ EXERCISE = Exercise(
     scaled=("x",),
     hints=(
         "Take the mean of each row first, and then look only at the numbers less their mean: "
-        "the variance is the mean of their squares. Keep the axis (keepdims=True).",
-        "eps goes inside the root: sqrt(variance + eps). NumPy's var divides by n already; "
-        "torch's divides by n - 1 unless told correction=0.",
-        "For float16, convert to float32 before the first sum and back at the very end: the "
-        "sum of a row may be above 65504.",
+        "the variance is the mean of their squares.",
+        "Keep the axis (keepdims=True). eps goes inside the root. NumPy's var divides by n "
+        "already; torch's divides by n - 1 unless told correction=0.",
+        "For float16, convert to float32 before the first sum and back at the very end: the sum "
+        "of a row may be above 65504.",
     ),
     mistakes=MISTAKES,
     bench=matrix_bench(

@@ -151,8 +151,10 @@ EXERCISE = Exercise(
     ),
     scaled=("x",),
     hints=(
-        "Three steps: call the sublayer with x, add x, normalize the sum. Your layer_norm may "
-        "be called from here, if it stands in the same file.",
+        "Here nothing leaves the layer without being normalized. In which order do the "
+        "sublayer, the sum and the normalization come?",
+        "Call the sublayer with x, add x, normalize the sum. Your layer_norm may be called from "
+        "here, if it stands in the same file.",
         "In float16 the sum may be above 65504 though its parts are not: add in float32, "
         "normalize, and convert back at the end.",
     ),

@@ -119,10 +119,10 @@ EXERCISE = Exercise(
     ),
     scaled=("x",),
     hints=(
-        "Three lines: normalize, call the sublayer with the normalized numbers, add x. Your "
-        "layer_norm may be called from here, if it stands in the same file.",
-        "It is x itself that is added, not the normalized x: the residual path is never "
-        "normalized on its way through the layers.",
+        "The residual path takes x through the layer untouched. What does the sublayer get to "
+        "see, and what is its result added to?",
+        "Normalize, call the sublayer with the normalized numbers, and add x itself, not the "
+        "normalized x. Your layer_norm may be called from here, if it stands in the same file.",
     ),
     mistakes=MISTAKES,
     no_bench="layer_norm is timed by itself; the rest of the time is the sublayer's",

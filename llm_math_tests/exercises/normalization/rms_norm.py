@@ -231,8 +231,10 @@ EXERCISE = Exercise(
     ),
     scaled=("x",),
     hints=(
-        "Square, mean over the last axis (keepdims=True), add eps, root: one number for each "
-        "row. Divide the row by it, then multiply by the weight.",
+        "Nothing is subtracted here. Which one number does each row need, and is eps inside the "
+        "root or outside?",
+        "Square, mean over the last axis (keepdims=True), add eps, root. Divide the row by "
+        "that, then multiply by the weight.",
         "In float16 the square of 300 is already infinite: convert to float32 first, and back "
         "at the end.",
     ),
