@@ -17,6 +17,7 @@ from llm_math_tests.answers.door import AnswerRoom, Where
 from llm_math_tests.answers.in_process import InProcess
 from llm_math_tests.exercise import Exercise, Mistake, Outcome
 from llm_math_tests.exercises import exercises
+from llm_math_tests.report.progress_bar import followed
 from llm_math_tests.run import Engine, Solution, run_exercise
 
 _ROOM = InProcess()
@@ -33,6 +34,8 @@ class Tried:
     exercise: str
     mistake: str
     track: str
+    alike: frozenset[str]
+    """Its own name, and those of the mistakes of which the same is said."""
     caught_by: tuple[str, ...]
     """The checks that did not pass."""
     called: tuple[str, ...]
@@ -56,7 +59,7 @@ class Tried:
     @property
     def misnamed(self) -> bool:
         """Taken for another mistake at least once."""
-        true = {self.mistake, *habits.EVIDENT}
+        true = {*self.alike, *habits.EVIDENT}
         return any(not true & set(names.split(",")) for names in self.called)
 
 
@@ -68,6 +71,7 @@ def try_mistake(exercise: Exercise, mistake: Mistake) -> Tried:
         exercise.name,
         mistake.name,
         mistake.track,
+        frozenset(m.name for m in exercise.known_mistakes if m.sentence == mistake.sentence),
         tuple(dict.fromkeys(o.check for o in failed)),
         tuple(_called(mistake, o) for o in failed if o.mistake),
     )
@@ -139,7 +143,7 @@ def _derived() -> Findings:
 def _stubs(chosen: tuple[str, ...]) -> Findings:
     engine = Engine(Solution("stub", course.folder("student")), InProcess())
     count, wrong = 0, []
-    for exercise in exercises():
+    for exercise in followed("stubs", list(exercises())):
         for track in exercise.tracks:
             if track in chosen and not tracks.unavailable(track):
                 count += 1
@@ -152,7 +156,7 @@ def _stubs(chosen: tuple[str, ...]) -> Findings:
 def _references(chosen: tuple[str, ...]) -> Findings:
     engine = Engine(Solution("reference", course.folder("reference")), InProcess())
     count, wrong = 0, []
-    for exercise in exercises():
+    for exercise in followed("references", list(exercises())):
         for track in exercise.tracks:
             if track in chosen and not tracks.unavailable(track):
                 count += 1
@@ -165,12 +169,13 @@ def _references(chosen: tuple[str, ...]) -> Findings:
 
 
 def _mistakes(chosen: tuple[str, ...]) -> Findings:
-    tried = [
-        try_mistake(exercise, mistake)
+    known = [
+        (exercise, mistake)
         for exercise in exercises()
         for mistake in exercise.known_mistakes
         if mistake.track in chosen and not tracks.unavailable(mistake.track)
     ]
+    tried = [try_mistake(*one) for one in followed("mistakes", known)]
     caught = sum(one.caught for one in tried)
     named = sum(one.named for one in tried)
     wrong = [f"{one.exercise}: {one.mistake} ({one.track}) was not caught" for one in tried
@@ -197,7 +202,7 @@ def _unusual(chosen: tuple[str, ...]) -> Findings:
     if not UNUSUAL.is_dir():
         return "none here (they are in the repository's tests/)", []
     count, wrong = 0, []
-    for exercise in exercises():
+    for exercise in followed("unusual answers", list(exercises())):
         for how, track, where in unusual_answers(exercise):
             if track in chosen:
                 count += 1

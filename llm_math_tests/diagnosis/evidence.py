@@ -148,7 +148,7 @@ def same(first: Reply, second: Reply, request: Request, *, values_only: bool = F
     if first.ended != second.ended:
         return False
     if first.ended == "raised":
-        return first.exception == second.exception
+        return values_only or first.exception == second.exception
     if not agree(first.value, second.value, coarsest(request, first, second)):
         return False
     if values_only:
@@ -162,8 +162,11 @@ def same(first: Reply, second: Reply, request: Request, *, values_only: bool = F
 
 def coarsest(request: Request, *replies: Reply) -> str:
     """The least precise floating dtype of a call's inputs and results."""
-    arrays = arrays_in([request.args, request.kwargs, [reply.value for reply in replies]])
-    dtypes = [dtype_name(array) for array in arrays]
+    blocks = [value.arrays for value in request.args if isinstance(value, Blocks)]
+    values = [reply.value for reply in replies]
+    dtypes = [
+        dtype_name(array) for array in arrays_in([*request.args, request.kwargs, blocks, values])
+    ]
     return max((d for d in dtypes if d in _FLOATS), key=eps, default="float64")
 
 

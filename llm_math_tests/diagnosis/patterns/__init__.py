@@ -26,9 +26,9 @@ _DETECTORS = (
     calls.another_axis,
     values.reordered,
     values.another_function,
-    precision.digits_lost,
     places.where_nothing_is_finite,
     places.where_it_differs,
+    precision.digits_lost,
 )
 """From what explains the whole to what only says where."""
 

@@ -33,10 +33,6 @@ def _gives(answer: Answer, pair: Pair, arguments: dict[str, Value]) -> bool:
     return ours is not None and pair.near(ours.have)
 
 
-def _is_telling(pairs: list[Pair]) -> bool:
-    return any(not pair.is_right for pair in pairs)
-
-
 def argument_left_out(answer: Answer, pairs: list[Pair]) -> str:
     """As if an argument had been left at its default."""
     defaults = {
@@ -81,10 +77,11 @@ def _swapped(answer: Answer, pair: Pair, first: str, second: str) -> bool:
 def another_axis(answer: Answer, pairs: list[Pair]) -> str:
     """As if the work had been done along another axis."""
     if "axis" in parameters_of(answer.exercise.signature_in(answer.track)):
-        found = [set(_axes_that_give(answer, pair)) for pair in pairs]
-        common = set.intersection(*found)
-        if len(common) == 1:
-            return f"the result is the one along {common.pop()}, not along the axis that is asked"
+        found = [set(_axes_that_give(answer, pair)) for pair in pairs if not pair.is_right]
+        common = set.intersection(*found) if found else set()
+        if common:
+            along = max(common, key=len)
+            return f"the result is the one along {along}, not along the axis that is asked"
         return ""
     names = list(parameters_of(answer.exercise.signature_in(answer.track)))
     for name in names:

@@ -1,64 +1,146 @@
-"""Over many calls: the kind of input for which an answer is right."""
+"""Over many calls: the kind of input for which an answer is right, or wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from llm_math_tests import mistakes
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.door import Request
-from llm_math_tests.diagnosis.evidence import more, of_the_case, ordinary, repeated, same
-from llm_math_tests.diagnosis.patterns.pair import arrays_of
+from llm_math_tests.answers.values import Value, arrays_in, plain
+from llm_math_tests.diagnosis.evidence import (
+    SECONDS,
+    Asked,
+    more,
+    of_the_case,
+    ordinary,
+    repeated,
+    same,
+)
+from llm_math_tests.diagnosis.patterns.pair import arguments_of, arrays_of
 
 _FEWEST = 2
 """Calls of each kind, right and wrong, before it is said."""
+_SQUARED = 3
+"""Ordinary calls that are also tried with square arguments."""
+_LIKELY = 1 / 3
+"""Of the kind of input that all wrong calls are of, at least this share is wrong."""
+
+Such = Callable[[np.ndarray], bool]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    request: Request
+    is_right: bool
 
 
 def right_only_for(answer: Answer) -> str:
-    """A kind of input that all right calls are of, and no wrong one."""
+    """A kind of input that all wrong calls are of, or all right ones, with their numbers."""
+    judged = _judged(answer)
+    good = [one for one in judged if one.is_right]
+    bad = [one for one in judged if not one.is_right]
+    if len(good) < _FEWEST or len(bad) < _FEWEST:
+        return ""
+    names = [name for name, _ in arrays_of(answer, bad[0].request)]
+    for name in names:
+        for words, is_such in _KINDS:
+            said = _told(answer, name, words, is_such, good, bad)
+            if said:
+                return said
+    for name in arguments_of(answer, bad[0].request):
+        if all(name in arguments_of(answer, one.request) for one in bad) and not any(
+            name in arguments_of(answer, one.request) for one in good
+        ):
+            return f"wrong where {name} is given ({len(bad)} calls), right elsewhere ({len(good)})"
+    return ""
+
+
+def _judged(answer: Answer) -> list[_Judged]:
     right = mistakes.reference_answer(
         answer.exercise, "torch" if answer.track == "torch" else "numpy"
     )
     judged = []
-    for request, reply in [*of_the_case(answer), *ordinary(answer), *more(answer)]:
+    asked = [*of_the_case(answer), *ordinary(answer), *more(answer)]
+    for request, reply in [*asked, *_made_square(answer, ordinary(answer))]:
         wanted = repeated(right, request)
         if wanted.ended != "returned" or request.cotangents is not None:
             continue
-        first = next((array for _, array in arrays_of(answer, request)), None)
-        if first is None or not first.size:
-            continue
-        judged.append((request, first, same(reply, wanted, request, values_only=True)))
-    good = [(request, first) for request, first, is_right in judged if is_right]
-    bad = [(request, first) for request, first, is_right in judged if not is_right]
-    if len(good) < _FEWEST or len(bad) < _FEWEST:
-        return ""
-    for words, is_such in _KINDS:
-        if all(is_such(*one) for one in good) and not any(is_such(*one) for one in bad):
-            name = next(name for name, _ in arrays_of(answer, good[0][0]))
-            return words.format(name=name, good=len(good), bad=len(bad))
+        is_right = same(reply, wanted, request)
+        # To be right about nothing is no evidence.
+        if not is_right or any(plain(array).size for array in arrays_in(wanted.value)):
+            judged.append(_Judged(request, is_right))
+    return judged
+
+
+def _made_square(answer: Answer, asked: list[Asked]) -> Iterator[Asked]:
+    """Ordinary calls with axes cut to one length: few cases are square by themselves."""
+    for request, _ in asked[:_SQUARED]:
+        shapes = {array.shape for _, array in arrays_of(answer, request) if array.ndim >= 2}
+        for one, other in {shape[-2:] for shape in shapes}:
+            long, short = max(one, other), min(one, other)
+            if short >= _FEWEST and long > short:
+                cut = replace(request, args=tuple(_cut(v, long, short) for v in request.args))
+                yield cut, answer.room.call(answer.where, cut, SECONDS)
+
+
+def _cut(value: Value, long: int, short: int) -> Value:
+    """The value with every axis of one length cut to another."""
+    if not isinstance(value, np.ndarray):
+        return value
+    return value[tuple(slice(short if size == long else size) for size in value.shape)].copy()
+
+
+def _told(
+    answer: Answer, name: str, words: str, is_such: Such, good: list[_Judged], bad: list[_Judged]
+) -> str:
+    def such(one: _Judged) -> bool:
+        array = dict(arrays_of(answer, one.request)).get(name)
+        return array is not None and is_such(array)
+
+    wrong = [one for one in bad if such(one)]
+    fine = [one for one in good if such(one)]
+    others = len(good) - len(fine)
+    if len(wrong) == len(bad) and others >= _FEWEST:
+        of = len(wrong) + len(fine)
+        if len(wrong) >= of * _LIKELY:
+            count = f"{len(wrong)} of {of} calls" if fine else f"all {of} calls"
+            return f"wrong only where {name} {words} ({count}), right in the {others} others"
+    if not wrong and len(fine) == len(good):
+        return f"right where {name} {words} ({len(fine)} calls), wrong in the {len(bad)} others"
     return ""
 
 
-def _axes(count: int) -> Callable[[Request, np.ndarray], bool]:
-    return lambda request, first: first.ndim == count
+_NUMBERS = ("no", "one", "two", "three", "four")
 
 
-_KINDS: tuple[tuple[str, Callable[[Request, np.ndarray], bool]], ...] = (
-    ("right where {name} has two axes ({good} calls), not where it has fewer or more ({bad})",
-     _axes(2)),
-    ("right where {name} has one axis ({good} calls), not where it has more ({bad})", _axes(1)),
-    ("right where {name} has three axes ({good} calls), not where it has fewer or more ({bad})",
-     _axes(3)),
-    ("right where {name} has leading axes ({good} calls), not without them ({bad})",
-     lambda request, first: first.ndim > 2),
-    ("right where {name} has at most two axes ({good} calls), not with more ({bad})",
-     lambda request, first: first.ndim <= 2),
-    ("right where {name} is square ({good} calls), not otherwise ({bad})",
-     lambda request, first: first.ndim >= 2 and first.shape[-1] == first.shape[-2]),
-    ("right for float64 ({good} calls), not for other dtypes ({bad})",
-     lambda request, first: first.dtype == np.float64),
-    ("right where no optional argument is given ({good} calls), not where one is ({bad})",
-     lambda request, first: not request.kwargs),
-)  # fmt: skip
+def _axes(count: int) -> tuple[str, Such]:
+    plural = "axis" if count == 1 else "axes"
+    return f"has {_NUMBERS[count]} {plural}", lambda array: array.ndim == count
+
+
+_KINDS: tuple[tuple[str, Such], ...] = (
+    _axes(1),
+    _axes(2),
+    _axes(3),
+    ("has more than two axes", lambda array: array.ndim > 2),
+    (
+        "is square",
+        lambda array: array.ndim >= 2 and array.shape[-1] == array.shape[-2],
+    ),
+    ("is empty", lambda array: array.size == 0),
+    ("is float16", lambda array: array.dtype == np.float16),
+    ("is float32", lambda array: array.dtype == np.float32),
+    ("is float64", lambda array: array.dtype == np.float64),
+    ("holds integers", lambda array: array.dtype.kind in "iu"),
+    ("is boolean", lambda array: array.dtype.kind == "b"),
+    ("has nan in it", lambda array: array.dtype.kind == "f" and bool(np.isnan(array).any())),
+    (
+        "has inf or -inf in it",
+        lambda array: array.dtype.kind == "f" and bool(np.isinf(array).any()),
+    ),
+    ("has an axis of length 1", lambda array: 1 in array.shape),
+)

@@ -15,7 +15,8 @@ from llm_math_tests.checks.compare import agree
 from llm_math_tests.checks.truth import eps, extended
 from llm_math_tests.diagnosis.evidence import Asked, coarsest, repeated
 
-_FLOATS = ("float64", "float32", "float16", "bfloat16")
+FEWEST = 4
+"""Numbers that must agree before a pattern is more than chance."""
 
 
 @dataclass(frozen=True, eq=False)

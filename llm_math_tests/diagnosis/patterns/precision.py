@@ -9,11 +9,12 @@ import numpy as np
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast, plain
 from llm_math_tests.checks.truth import eps
-from llm_math_tests.diagnosis.patterns.pair import Pair
+from llm_math_tests.diagnosis.patterns.pair import FEWEST, Pair
 
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 _DIGITS = {"float64": 16, "float32": 7, "float16": 3, "bfloat16": 2}
-_COARSER = {"float64": ("float32", "float16"), "float32": ("float16",)}
+_COARSER_THAN = {"float64": ("float32", "float16"), "float32": ("float16",)}
+_COARSER = ("float32", "float16")
 _ANOTHER_FORMULA = 0.02
 """An error above this share is no rounding."""
 
@@ -22,25 +23,23 @@ def digits_lost(answer: Answer, pairs: list[Pair]) -> str:
     """Nearly right everywhere: how many digits, and through which dtype they went."""
     if any(pair.have.shape != pair.want.shape or pair.dtype not in _FLOATS for pair in pairs):
         return ""
-    errors = [_error(pair) for pair in pairs]
-    worst = max(errors, default=0.0)
-    if not 0 < worst < _ANOTHER_FORMULA:
-        return ""
     wrong = [pair for pair in pairs if not pair.is_right]
-    dtypes = {pair.dtype for pair in wrong}
-    if len(dtypes) != 1:
+    worst = max((_error(pair) for pair in wrong), default=0.0)
+    if not 0 < worst < _ANOTHER_FORMULA or any(_typical(p) > _ANOTHER_FORMULA for p in wrong):
         return ""
-    dtype = dtypes.pop()
-    for coarse in _COARSER.get(dtype, ()):
-        if all(_fits(pair, coarse) for pair in wrong) and sum(p.have.size for p in wrong) >= 4:
+    for coarse in _COARSER:
+        if all(
+            coarse in _COARSER_THAN.get(pair.dtype, ()) and _fits(pair, coarse) for pair in wrong
+        ):
             return f"every value is one that {coarse} holds: the result went through {coarse}"
+    dtype = wrong[0].dtype
     digits = max(0, math.floor(-math.log10(worst)))
     said = f"nearly right, to about {digits} of the {_DIGITS[dtype]} digits of {dtype}"
     if dtype in ("float16", "bfloat16"):
         return f"{said}: was it summed in {dtype}, not in float32?"
     if worst < 100 * eps("float32") and dtype == "float64":
         return f"{said}, as many as float32 has"
-    return f"{said}: the formula is right, digits are lost on the way"
+    return f"{said}: are digits lost on the way?"
 
 
 def _error(pair: Pair) -> float:
@@ -55,9 +54,15 @@ def _error(pair: Pair) -> float:
     return float(np.where(same, 0.0, difference).max(initial=0.0) / size)
 
 
+def _typical(pair: Pair) -> float:
+    """The middle one of the relative errors of the values that are wrong."""
+    with np.errstate(all="ignore"):
+        errors = np.abs(pair.have - pair.want) / np.abs(pair.want)
+    return float(np.median(errors[pair.bad]))
+
+
 def _fits(pair: Pair, dtype: str) -> bool:
     with np.errstate(over="ignore"):
         rounded = plain(cast(pair.have.astype(np.float64), dtype)).astype(np.longdouble)
-    return bool(np.array_equal(rounded, pair.have, equal_nan=True)) and not np.array_equal(
-        np.round(pair.have), pair.have
-    )
+    whole = np.array_equal(np.round(pair.have), pair.have)
+    return pair.have.size >= FEWEST and not whole and np.array_equal(rounded, pair.have)

@@ -19,7 +19,7 @@ def another_shape(answer: Answer, pairs: list[Pair]) -> str:
 
 def _of_one(pair: Pair) -> str:
     have, want = pair.have, pair.want
-    if have.ndim >= 2 and pair.near(np.swapaxes(want, -1, -2)):
+    if want.ndim >= 2 and pair.near(np.swapaxes(want, -1, -2)):
         return "the result is transposed: its last two axes have changed places"
     if have.size == want.size and pair.near(want.reshape(have.shape)):
         if have.squeeze().shape == want.squeeze().shape:

@@ -9,14 +9,13 @@ import numpy as np
 
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.diagnosis.patterns.pair import (
+    FEWEST,
     Pair,
     arguments_of,
     arrays_of,
     axis_in_words,
 )
 
-FEWEST = 4
-"""Numbers that must agree before a pattern is more than chance."""
 _NOTICEABLE = 1e-3
 """A factor nearer to 1 than this share is an error, not another formula."""
 
@@ -173,7 +172,7 @@ def offset(answer: Answer, pairs: list[Pair]) -> str:
             continue
         added = float(np.median(differences))
         size = float(np.abs(pair.want[np.isfinite(pair.want)]).max(initial=0.0))
-        if abs(added) <= _NOTICEABLE * size or not pair.near(pair.want + added):
+        if not _NOTICEABLE * size < abs(added) < math.inf or not pair.near(pair.want + added):
             return ""
         found.add(f"{abs(added):.4g} too {'large' if added > 0 else 'small'}")
     return f"every value is {found.pop()}" if len(found) == 1 else ""
