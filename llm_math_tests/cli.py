@@ -146,7 +146,8 @@ def _reset(options: argparse.Namespace) -> int:
 def _watch(options: argparse.Namespace) -> int:
     from llm_math_tests.watch import watch
 
-    watch(solution_of(options.solution, Path.cwd()), _chosen_tracks(options))
+    asked_for = tuple(track for track in TRACKS if track in (options.track or ()))
+    watch(solution_of(options.solution, Path.cwd()), asked_for)
     return 0
 
 

@@ -44,7 +44,7 @@ class Worker:
         if process is None or not process.alive():
             if process is not None:
                 process.close()
-            process = self._processes[key] = Process()
+            process = self._processes[key] = Process(self._trusting)
         return process
 
     def load(self, where: Where) -> Loaded:
@@ -176,6 +176,11 @@ class Worker:
             finally:
                 process.close()
         return self._torch
+
+    def forget(self) -> None:
+        """Let go of what was seen of the answers' files: they may have changed."""
+        self._listed.clear()
+        self._ends.clear()
 
     def close(self) -> None:
         """End the processes."""

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from llm_math_tests.answers.door import Reply, Request, Where
 from llm_math_tests.answers.load import LoadedModule, load
@@ -22,6 +22,9 @@ from llm_math_tests.answers.shared_inputs import MappedInputs
 from llm_math_tests.answers.values import Value
 from llm_math_tests.answers.wire import Decoder, Encoder, read_frame, write_frame
 from llm_math_tests.tracks import track
+
+if TYPE_CHECKING:
+    from llm_math_tests.answers.left_behind import Traces
 
 
 class Serving:
@@ -32,6 +35,8 @@ class Serving:
         self._replies = replies
         self._inputs = inputs
         self._modules: dict[Where, LoadedModule] = {}
+        self._traces: Traces | None = None
+        """What to compare with before the process is used again, where that was asked for."""
         self._token = ""
         """The request under way: what is written for another one is told from it."""
 
@@ -52,6 +57,11 @@ class Serving:
     ) -> dict[str, Any]:
         if header["do"] == "fake_available":
             return _accelerators()
+        if header["do"] == "warm":
+            return self._warm(header["track"], header["on_accelerator"])
+        if header["do"] == "forget":
+            self._modules.clear()
+            return {"left": self._traces.left() if self._traces else ["nobody looked before"]}
         where = Where(**{**header["where"], "path": Path(header["where"]["path"]),
                          "root": Path(header["where"]["root"])})  # fmt: skip
         if where not in self._modules:
@@ -84,6 +94,15 @@ class Serving:
             handed_already=True,
         )  # fmt: skip
         return reply_tree(reply, encoder)
+
+    def _warm(self, name: str, on_accelerator: bool) -> dict[str, Any]:
+        """Import the track's library, and take note of the process before any answer comes."""
+        from llm_math_tests.answers.left_behind import Traces
+
+        track(name)
+        found = _accelerators() if on_accelerator else {"reason": None, "device": False}
+        self._traces = Traces()
+        return found
 
     def _revive(self, kind: str, number: int, name: str) -> Value:
         from llm_math_tests.answers.values import Blocks, Given

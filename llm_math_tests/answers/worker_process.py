@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import site
 import subprocess
 import sys
 import threading
@@ -72,13 +73,13 @@ def tampered(error: Exception) -> Reply:
 class Process:
     """One worker process, its pipes and its shared inputs."""
 
-    def __init__(self) -> None:
+    def __init__(self, trusting: bool = False) -> None:
         self.inputs = SharedInputs()
         self.loaded: set[Where] = set()
         self._name = ""
         self._past: set[str] = set()
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOT, str(_PACKAGE), str(self.inputs.folder)],
+            [sys.executable, *_options(trusting), "-c", _BOOT, str(_PACKAGE), str(self.inputs.folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -179,6 +180,12 @@ class Process:
         problem = f"ended its process (exit code {code}) instead of returning"
         return Reply("signal", problem=problem, printed=printed)
 
+    def take_printed(self) -> str:
+        """What was printed since this was asked, and it is forgotten."""
+        text = self._said.text()
+        self._said.clear()
+        return text
+
     def can_measure_memory(self) -> bool:
         """Whether the system tells a process's peak memory from outside."""
         return Path("/proc/self/clear_refs").exists()
@@ -274,6 +281,15 @@ def _status(pid: int, field: str) -> int:
         if line.startswith(field + ":"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def _options(trusting: bool) -> list[str]:
+    """Python's options: nothing of the current folder or the environment on the path.
+
+    Students may have installed NumPy for themselves only; where answers are not trusted,
+    nothing is taken from a folder that they could have written to.
+    """
+    return ["-E", "-P"] if trusting and site.ENABLE_USER_SITE else ["-I"]
 
 
 def _own(pipe: IO[bytes] | None) -> int:
