@@ -40,6 +40,8 @@ class Tried:
     """The checks that did not pass."""
     called: tuple[str, ...]
     """The names that the diagnosis gave, for each failed check that gave any."""
+    patterns: tuple[str, ...]
+    """What was said of the numbers where there was no name."""
 
     @property
     def caught(self) -> bool:
@@ -65,15 +67,21 @@ class Tried:
 
 def try_mistake(exercise: Exercise, mistake: Mistake) -> Tried:
     """Run every check of the mistake's track on it."""
-    outcomes = _run(exercise, mistakes.answer_with(exercise, mistake))
+    return try_wrong(exercise, mistake, mistakes.answer_with(exercise, mistake))
+
+
+def try_wrong(exercise: Exercise, mistake: Mistake, answer: Answer) -> Tried:
+    """Run every check on an answer that makes a known mistake, in whatever style."""
+    outcomes = _run(exercise, answer)
     failed = [o for o in outcomes if o.verdict in ("wrong", "error", "not_started")]
     return Tried(
         exercise.name,
         mistake.name,
-        mistake.track,
+        answer.track,
         frozenset(m.name for m in exercise.known_mistakes if m.sentence == mistake.sentence),
         tuple(dict.fromkeys(o.check for o in failed)),
         tuple(_called(mistake, o) for o in failed if o.mistake),
+        tuple(dict.fromkeys(o.pattern for o in failed if o.pattern)),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from llm_math_tests.answers.answer import Answer
+from llm_math_tests.checks.compare import agree
 from llm_math_tests.diagnosis.patterns.pair import (
     FEWEST,
     Pair,
@@ -201,7 +202,6 @@ def reordered(answer: Answer, pairs: list[Pair]) -> str:
 
 def _is_shifted(pair: Pair, axis: int, step: int) -> bool:
     """Whether all but the edge is the right result, one place on."""
-    length = pair.want.shape[axis]
     keep, come = slice(1, None), slice(None, -1)
     if step == -1:
         keep, come = come, keep
@@ -210,18 +210,12 @@ def _is_shifted(pair: Pair, axis: int, step: int) -> bool:
     have = pair.have[tuple(index)]
     index[axis] = come
     want = pair.want[tuple(index)]
-    if length < 3 or len(np.unique(want)) < FEWEST:
-        return False
-    size = float(np.abs(want[np.isfinite(want)]).max(initial=0.0))
-    with np.errstate(invalid="ignore"):
-        return bool(np.allclose(have, want, rtol=1e-5, atol=1e-5 * size, equal_nan=True))
+    return len(np.unique(want)) >= FEWEST and agree(have, want, pair.coarse)
 
 
 def _is_permuted(pair: Pair) -> bool:
-    have, want = np.sort(pair.have, axis=None), np.sort(pair.want, axis=None)
-    size = float(np.abs(want[np.isfinite(want)]).max(initial=0.0))
-    with np.errstate(invalid="ignore"):
-        return bool(np.allclose(have, want, rtol=1e-5, atol=1e-7 * size, equal_nan=True))
+    ordered = (np.sort(pair.have, axis=None), np.sort(pair.want, axis=None))
+    return len(np.unique(ordered[1])) >= FEWEST and agree(*ordered, pair.coarse)
 
 
 _FUNCTIONS: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
