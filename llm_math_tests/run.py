@@ -20,7 +20,8 @@ from llm_math_tests.diagnosis.known import names_of, sentence, what_they_did
 from llm_math_tests.diagnosis.patterns import pattern_of
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Outcome, Verdict
 from llm_math_tests.exercises import exercise as exercise_called
-from llm_math_tests.wording import labelled
+from llm_math_tests.exercises import names
+from llm_math_tests.wording import labelled, used_ours
 
 DEFAULT_SECONDS = 10.0
 
@@ -49,6 +50,8 @@ class Engine:
     _answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
     _amiss: dict[tuple[str, str], str] = field(default_factory=dict)
     """By answer that a relation needed: the check it does not pass by itself, if any."""
+    _lent: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    """Ours, where a check needs an earlier exercise that is not started."""
 
     def answer(self, exercise: Exercise, track: str) -> Answer:
         """The solution's answer to an exercise in a track."""
@@ -89,6 +92,9 @@ class Engine:
         for name in check.needs:
             other = self.answer(exercise_called(name), answer.track)
             problem = other.problem
+            if problem is not None and problem.verdict == "not_started":
+                lent = self._lend(check, name, answer)
+                other, problem = (lent, None) if lent is not None else (other, problem)
             if problem is not None:
                 what = "is not started" if problem.verdict == "not_started" else problem.message
                 return f"needs {name}, which {what}"
@@ -96,6 +102,23 @@ class Engine:
             other.begin_case(check.cases[0])
             others[name] = other
         return others
+
+    def _lend(self, check: Check, name: str, answer: Answer) -> Answer | None:
+        """Ours, where points hang on an earlier exercise that is not started."""
+        order = names()
+        if not check.points or order.index(name) > order.index(answer.exercise.name):
+            return None
+        from llm_math_tests.mistakes import reference_answer
+
+        return self._lent.setdefault(
+            (name, answer.track), reference_answer(exercise_called(name), answer.track)
+        )
+
+    def _leaned_on(self, answer: Answer) -> str:
+        """The exercises that the current case used ours of, with commas between them."""
+        used = [name for _, _, reply in answer.calls for name in reply.leaned_on]
+        lent = [n for n, o in answer.others.items() if self._lent.get((n, o.track)) is o]
+        return ", ".join(dict.fromkeys([*lent, *used]))
 
     def _culprit(self, answer: Answer) -> str:
         """Where the current check needs other answers: the one that is wrong by itself."""
@@ -184,17 +207,19 @@ class Engine:
             lines = [("fault", f"{type(fault).__name__}: {fault}")]
             lines += [("note", "a fault of llm-math-tests, not of the answer: please report it")]
         last = answer.calls[-1] if answer.calls else None
+        leaned_on = self._leaned_on(answer)
         if lines and verdict != "not_run":
             called = call_in_words(answer.exercise, answer.track, last[0] if last else inputs)
             note = f", {case.note}" if case.note else ""
             lines.insert(0, ("called", called + note))
+            lines += [("note", used_ours(leaned_on))] if leaned_on else []
             lines.append(("repeat", self._repeat(answer, check)))
         proved_by = next((r.proved_by for _, _, r in answer.calls[::-1] if r.proved_by), "")
         return self._outcome(
             check, case, answer, verdict, among,
             mistake=mistake, you_did=you_did, pattern=pattern, message=labelled(lines), ended=ended,
             seconds=time.perf_counter() - started,
-            proved_by=proved_by,
+            proved_by=proved_by, leaned_on=leaned_on,
         )  # fmt: skip
 
     def _known(
@@ -257,6 +282,7 @@ class Engine:
         ended: str = "returned",
         seconds: float = 0.0,
         proved_by: str = "",
+        leaned_on: str = "",
     ) -> Outcome:
         share = check.points / among
         return Outcome(
@@ -273,6 +299,7 @@ class Engine:
             mistake=mistake,
             you_did=you_did,
             pattern=pattern,
+            leaned_on=leaned_on,
             message=message,
             seconds=seconds,
             ended=ended,

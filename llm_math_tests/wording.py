@@ -48,6 +48,12 @@ def headline(
     return left + " " * gap + right
 
 
+def used_ours(leaned_on: str) -> str:
+    """``used our log_softmax: yours is not started``."""
+    of_one = "," not in leaned_on
+    return f"used our {leaned_on}: yours {'is' if of_one else 'are'} not started"
+
+
 def point_text(earned: float, possible: float) -> str:
     """``0 of 2 points``."""
     return f"{earned:g} of {possible:g} point{'' if possible == 1 else 's'}"

@@ -38,6 +38,13 @@ def test_without_the_others_it_says_so_and_is_not_run(tmp_path, entry, check):
     same_file = [n for n in check.needs if f"def {n}(" in _text(entry)]
     engine = own_answers(tmp_path, entry, "\n".join(f"del {name}" for name in same_file))
     outcomes = engine.run(check, engine.answer(entry, "numpy"))
+    if check.points and "numpy" not in check.tracks:
+        return  # NumPy has no autograd: tests/test_prerequisites.py asks in torch
+    if check.points:  # never lost for want of another exercise: ours is used, and it says so
+        assert {(outcome.verdict, outcome.leaned_on) for outcome in outcomes} == {
+            ("passed", ", ".join(check.needs))
+        }
+        return
     assert {outcome.verdict for outcome in outcomes} == {"not_run"}
     for outcome in outcomes:
         words = " ".join(outcome.message.split())

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from llm_math_tests.answers.door import AnswerRoom, Ended, Parameter, Reply, Request, Where
+from llm_math_tests.answers.lending import Lender
 from llm_math_tests.answers.source import source_of, unreadable
 from llm_math_tests.answers.values import Value, arrays_in, dtype_name, is_array, plain, spelled
 from llm_math_tests.checks.wrong import AnswerEnded, Wrong
@@ -101,6 +102,7 @@ class Answer:
             measure_memory=measure_memory,
             on_accelerator=on_accelerator,
             cotangents=None if cotangents is None else tuple(cotangents),
+            lent=Lender(self.exercise.name, self.where),
         )
         seconds = max(0.05, self.clock.left)
         if self.timeouts >= _MOST_TIMEOUTS:

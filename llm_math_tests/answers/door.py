@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from llm_math_tests.answers.leaning import Lends
 from llm_math_tests.answers.values import Value
 
 Ended = Literal["returned", "raised", "timeout", "memory", "signal", "refused", "fault of ours"]
@@ -49,6 +50,8 @@ class Request:
     """Run on the accelerator; without one, on the fake: shapes, dtypes and devices only."""
     measure_memory: bool = False
     """Measure peak memory: slower, so only where a check asks for it."""
+    lent: Lends | None = None
+    """Our functions for the earlier exercises that the answer's author has not started."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,8 @@ class Reply:
     proved_by: str = ""
     """On what it ran: cpu, stand-in, fake or device."""
     notes: tuple[str, ...] = ()
+    leaned_on: tuple[str, ...] = ()
+    """The exercises that are not started and of which it used ours."""
     traceback: Any = None
     """In process only: the traceback, for a debugger."""
 

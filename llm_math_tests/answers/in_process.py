@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from llm_math_tests.answers.door import Loaded, Reply, Request, Room, Where
 from llm_math_tests.answers.load import LoadedModule, load
 from llm_math_tests.answers.perform import perform
+from llm_math_tests.exercises import TOPICS
 from llm_math_tests.tracks import track
 
 if TYPE_CHECKING:
@@ -29,12 +31,17 @@ class InProcess:
 
     def _module(self, where: Where) -> LoadedModule:
         if where not in self._modules:
-            self._modules[where] = load(where, track(where.track), LOAD_SECONDS)
+            self._modules[where] = load(where, track(where.track), LOAD_SECONDS, TOPICS)
         return self._modules[where]
 
     def load(self, where: Where) -> Loaded:
         """Load the file once and say what it defines."""
         return self._module(where).listing()
+
+    def function(self, where: Where, name: str) -> Callable[..., Any]:
+        """A function as it is, called without the door: only ours is lent so."""
+        found: Callable[..., Any] = self._module(where).function(name)
+        return found
 
     def call(self, where: Where, request: Request, seconds: float) -> Reply:
         """Make one call, within a time limit."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import linecache
 import sys
 import time
 import types
 import warnings
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from importlib.util import decode_source
 from pathlib import Path
 from typing import Any
 
+from llm_math_tests.answers import leaning
 from llm_math_tests.answers.door import Loaded, Parameter, Reply, Where
 from llm_math_tests.answers.errstate import usual_errstate
 from llm_math_tests.answers.raised import reply_of_exception
@@ -28,7 +33,7 @@ class LoadedModule:
 
     def function(self, name: str) -> Any:
         """The function of that name, None without it."""
-        found = getattr(self.module, name, None)
+        found = vars(self.module).get(name) if self.module is not None else None
         return found if callable(found) else None
 
     def listing(self) -> Loaded:
@@ -44,22 +49,27 @@ class LoadedModule:
         )
 
 
-def load(where: Where, track: Track, seconds: float) -> LoadedModule:
+def load(
+    where: Where, track: Track, seconds: float, course: leaning.Course | None = None
+) -> LoadedModule:
     """Run the file's text as a module of its own.
 
     Every folder of answers becomes a package with a name of its own, so that
     ``from ..softmax.with_numpy import log_softmax`` reaches the file in the same
-    folder, whoever's it is.
+    folder, whoever's it is. With the names of the ``course``, ours can be lent where
+    an exercise is not started (see :mod:`llm_math_tests.answers.leaning`).
     """
     path = where.path
     if where.text is None and not path.is_file():
         return LoadedModule(None, Reply("refused", problem=f"there is no file {where.shown}"))
-    package = _package(where.root, where.topic)
+    course = course or {}
+    package = _package(where.root, where.topic, course)
     # A text (a mistake) must not be taken for the file by another that imports it.
     name = f"{package}.{path.stem}" + ("" if where.text is None else f"_{id(where):x}")
     module = types.ModuleType(name)
     module.__file__ = str(path)
     module.__package__ = package
+    names = course.get(where.topic, ())
     started = time.perf_counter()
     limit = TimeLimit(seconds)
     try:
@@ -70,14 +80,16 @@ def load(where: Where, track: Track, seconds: float) -> LoadedModule:
         )  # fmt: skip
         with warnings.catch_warnings(), usual_errstate(), track.loading(), limit:
             warnings.simplefilter("ignore")
-            code = compile(source, str(path), "exec", dont_inherit=True)
+            code = leaning.compiled(source, str(path), names)
             sys.modules[name] = module
-            exec(code, module.__dict__)
+            if where.text is None:
+                _note(name, path)
+            leaning.run(code, module, where.track, names)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         limit.stop()
-        sys.modules.pop(name, None)
+        _forget(name)
         took = time.perf_counter() - started
         return LoadedModule(None, reply_of_exception(error, str(path), took, seconds, "loading"))
     return LoadedModule(module, None)
@@ -92,16 +104,103 @@ def _decoded(raw: bytes) -> str:
         raise
 
 
-def _package(root: Path, topic: str) -> str:
-    """Register ``<root>`` and ``<root>/<topic>`` as packages and name the inner one."""
+def _package(root: Path, topic: str, course: leaning.Course) -> str:
+    """Register ``<root>`` and its topics as packages and name the one of ``topic``.
+
+    The course's other topics too: what is imported from one that is not there is not started.
+    """
     outer = "_answers_" + format(hash(str(root.resolve())) & 0xFFFFFFFF, "08x")
-    inner = f"{outer}.{topic}"
-    for name, folder in ((outer, root), (inner, root / topic)):
-        if name not in sys.modules:
-            package = types.ModuleType(name)
-            package.__path__ = [str(folder)]
-            sys.modules[name] = package
-    return inner
+    if outer not in sys.modules:
+        _register(outer, root)
+    for inner in (topic, *course):
+        if f"{outer}.{inner}" not in sys.modules:
+            _register(f"{outer}.{inner}", root / inner)
+    if course:
+        _ANSWERS.courses[outer] = course
+    for name, (path, stamp) in list(_stamps.items()):
+        if name.startswith(f"{outer}.") and stamp != _stamp(path):
+            _forget(name)  # it was written to since it was imported
+    return f"{outer}.{topic}"
+
+
+def _register(name: str, folder: Path) -> None:
+    package = types.ModuleType(name)
+    package.__path__ = [str(folder)]
+    sys.modules[name] = package
+
+
+_stamps: dict[str, tuple[Path, tuple[int, int] | None]] = {}
+"""The file behind each module of answers and the state it was in, by the module's name."""
+
+
+def _note(name: str, path: Path) -> None:
+    """Remember which state of a file a module is."""
+    _stamps[name] = path, _stamp(path)
+    _drop_from_package(name)
+
+
+def _forget(name: str) -> None:
+    sys.modules.pop(name, None)
+    _stamps.pop(name, None)
+    _drop_from_package(name)
+
+
+def _drop_from_package(name: str) -> None:
+    """``from ..softmax import with_numpy`` looks at the package first."""
+    package, _, stem = name.rpartition(".")
+    if package in sys.modules:
+        vars(sys.modules[package]).pop(stem, None)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _path_of(name: str) -> Path:
+    package, _, stem = name.rpartition(".")
+    return Path(sys.modules[package].__path__[0], f"{stem}.py")
+
+
+class _Answers(MetaPathFinder, Loader):
+    """Imports one file of answers from another, lending as :func:`load` does."""
+
+    def __init__(self) -> None:
+        self.courses: dict[str, leaning.Course] = {}
+        """By the name of the outer package."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: types.ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Take ``_answers_....<topic>.with_<track>``, whether the file is there or not."""
+        outer, _, rest = fullname.partition(".")
+        topic, _, stem = rest.partition(".")
+        if topic not in self.courses.get(outer, ()) or stem not in _STEMS:
+            return None
+        return importlib.util.spec_from_file_location(fullname, _path_of(fullname), loader=_ANSWERS)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Run the file; one that is not there has no function that is started."""
+        outer, topic, stem = module.__name__.split(".")
+        names, track = self.courses[outer][topic], stem.removeprefix("with_")
+        path = _path_of(module.__name__)
+        _note(module.__name__, path)
+        if path.is_file():
+            code = leaning.compiled(_decoded(path.read_bytes()), str(path), names)
+            leaning.run(code, module, track, names)
+        else:
+            leaning.fill(module, track, names)
+
+
+_ANSWERS = _Answers()
+sys.meta_path.insert(0, _ANSWERS)
+_STEMS = ("with_numpy", "with_torch", "with_cupy")
 
 
 def _line(thing: Any) -> int:

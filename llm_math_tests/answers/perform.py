@@ -18,6 +18,7 @@ import numpy as np
 
 from llm_math_tests.answers.door import Fact, Reply, Request
 from llm_math_tests.answers.errstate import usual_errstate
+from llm_math_tests.answers.leaning import Leaning
 from llm_math_tests.answers.raised import calling_line, reply_of_exception
 from llm_math_tests.answers.time_limit import TimeLimit
 from llm_math_tests.answers.values import (
@@ -47,7 +48,7 @@ def perform(
     ``handed_already`` says that the arrays in the request are the answer's to
     spoil (a worker's shared memory, which the trusted side reads again itself).
     """
-    table = _Table(track, handed_already)
+    table = Table(track, handed_already)
     if request.on_accelerator and track.name == "torch" and track.device() is None:
         return _on_the_fake_device(function, request, table, source)
     table.on_accelerator = request.on_accelerator
@@ -60,13 +61,16 @@ def perform(
     result = None
     failed: Reply | None = None
     trips = _Trips(source)
+    leaning = Leaning(request.lent, table)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         limit = TimeLimit(seconds)
         started = time.perf_counter()
         try:
             watched = track.watched(trips.note) if request.on_accelerator else nullcontext()
-            with usual_errstate(), track.loading(), watched, measure as read_peak, limit:
+            with (
+                usual_errstate(), track.loading(), watched, measure as read_peak, leaning, limit
+            ):  # fmt: skip
                 if request.cotangents is None:
                     result = function(*args, **kwargs)
                 else:
@@ -83,10 +87,12 @@ def perform(
     if peak is not None:
         peak = max(peak, table.most_kept)
     said = tuple(dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in heard))[:5]
-    if failed is not None:
-        return replace(failed, changed=changed, warnings=said, proved_by=proved_by)
-    if trips.first is not None:
-        return replace(trips.first, changed=changed, warnings=said, proved_by=proved_by)
+    ended = failed or trips.first
+    if ended is not None:
+        return replace(
+            ended, changed=changed, warnings=said, proved_by=proved_by,
+            leaned_on=tuple(leaning.used),
+        )  # fmt: skip
     facts: list[Fact] = []
     value = table.take(result, facts)
     taken_grads = tuple(None if g is None else table.take(g, []) for g in grads)
@@ -100,6 +106,7 @@ def perform(
         seconds=took,
         peak_bytes=peak,
         proved_by=proved_by,
+        leaned_on=tuple(leaning.used),
     )
 
 
@@ -119,7 +126,7 @@ class _Trips:
                 self.first = Reply("raised", problem=problem, line=line, text=text)
 
 
-class _Table:
+class Table:
     """Hands values to an answer and takes its results; remembers what it handed."""
 
     def __init__(self, track: Track, handed_already: bool) -> None:
@@ -200,17 +207,22 @@ class _Table:
         def neutral(*args: Any) -> tuple[Value, ...]:
             return tuple(self.take(arg, []) for arg in args)
 
-        def own(value: Value) -> Any:
-            self._count_lent()
-            if is_array(value):
-                return self._lend(value if isinstance(value, Bfloat16) else replica(value))
-            if isinstance(value, (tuple, list)):
-                return type(value)(own(item) for item in value)
-            return value
-
-        call = self._track.given(given, neutral, own)
+        call = self._track.given(given, neutral, self.own)
         call.__name__ = given.name
+        # So that ours, where one is lent, can be handed it as well.
+        call.number = given.number  # type: ignore[attr-defined]
         return call
+
+    def own(self, value: Value) -> Any:
+        """Turn what a function of the trusted side returned into the track's own."""
+        self._count_lent()
+        if is_array(value):
+            return self._lend(value if isinstance(value, Bfloat16) else replica(value))
+        if isinstance(value, (tuple, list)):
+            return type(value)(self.own(item) for item in value)
+        if isinstance(value, dict):
+            return {key: self.own(item) for key, item in value.items()}
+        return value
 
     def take(self, obj: Any, facts: list[Fact], depth: int = 0) -> Value:
         """Turn what an answer made into a neutral value, noting the facts of arrays."""
@@ -260,7 +272,7 @@ def _odd(obj: Any) -> Odd:
 
 
 def _on_the_fake_device(
-    function: Callable[..., Any], request: Request, table: _Table, source: str
+    function: Callable[..., Any], request: Request, table: Table, source: str
 ) -> Reply:
     from llm_math_tests.tracks import fake_device
 
@@ -269,9 +281,11 @@ def _on_the_fake_device(
     reason = fake_device.available()
     if reason is not None:
         return Reply("refused", problem=reason, proved_by="fake")
-    run = fake_device.fake_run(
-        function, args, kwargs, source=source, backward=request.cotangents is not None
-    )
+    # This is a worker: what was lent is counted on the other side.
+    with Leaning(request.lent, table):
+        run = fake_device.fake_run(
+            function, args, kwargs, source=source, backward=request.cotangents is not None
+        )
     if not run.ok and run.problem is None:
         return Reply("refused", problem="; ".join(run.notes), notes=run.notes, proved_by="fake")
     return Reply(

@@ -10,6 +10,7 @@ import traceback
 from types import TracebackType
 
 from llm_math_tests.answers.door import Ended, Reply
+from llm_math_tests.answers.leaning import NotLent
 from llm_math_tests.answers.time_limit import TimeLimit, TimeLimitReached
 
 _LONGEST = 300
@@ -37,6 +38,8 @@ def reply_of_exception(
     elif isinstance(error, UnicodeDecodeError) and doing:
         number = error.object[: error.start].count(b"\n") + 1
         problem = f"line {number} is not UTF-8 text: save the file as UTF-8"
+    elif isinstance(error, NotLent):
+        problem = f"NotImplementedError: {error}"
     else:
         problem = _in_its_own_words(error)
     problem = problem if len(problem) <= _LONGEST else problem[: _LONGEST - 3] + "..."
@@ -69,6 +72,8 @@ def _kind(error: BaseException, source: str) -> str:
     A ``NotImplementedError`` that a library raises (torch does, for a dtype it cannot
     multiply) is no stub's: it counts as the ``RuntimeError`` that it also is.
     """
+    if isinstance(error, NotLent):
+        return "NotImplementedError"
     if isinstance(error, NotImplementedError) and not _raised_in(error.__traceback__, source):
         return "RuntimeError"
     for kind in type(error).__mro__:
@@ -80,7 +85,10 @@ def _kind(error: BaseException, source: str) -> str:
 def _raised_in(trace: TracebackType | None, source: str) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_code.co_filename == source
+    if trace is None or trace.tb_frame.f_code.co_filename != source:
+        return False
+    # What a library raises from C has no frame of its own: its line is the one that calls.
+    return "raise" in linecache.getline(source, trace.tb_lineno)
 
 
 def calling_line(source: str) -> tuple[int | None, str]:

@@ -51,6 +51,36 @@ def unreadable(path: Path) -> str | None:
     return None
 
 
+def started(where: Where, name: str) -> bool | None:
+    """Whether a file holds somebody's own function of that name; None if it cannot be read."""
+    if where.text is None and not where.path.exists():
+        return False
+    text = where.text if where.text is not None else text_of(where.path)
+    return None if text is None else started_in(text, name)
+
+
+def started_in(text: str, name: str) -> bool | None:
+    """The same of a text; None if it does not parse."""
+    try:
+        untouched = is_untouched(text, name)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return untouched is False
+
+
+def text_of(path: Path) -> str | None:
+    """The text of a file of answers, as Python reads it; None for what can be none."""
+    if unreadable(path) is not None:
+        return None
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+        # A byte-order mark, a coding line and any line ends are fine.
+        return None if len(raw) > LARGEST else importlib.util.decode_source(raw)
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
 def source_of(where: Where) -> Source:
     """Read the file behind an answer (again only when it has changed)."""
     if where.text is not None:
@@ -66,15 +96,8 @@ def source_of(where: Where) -> Source:
 
 @lru_cache(maxsize=256)
 def _read(path: Path, changed: int, size: int) -> Source:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
-        if len(raw) > LARGEST:
-            return Source(True, None)
-        # As Python reads it: a byte-order mark, a coding line and any line ends.
-        return _parsed(importlib.util.decode_source(raw))
-    except (OSError, SyntaxError, ValueError):
-        return Source(True, None)
+    text = text_of(path)
+    return Source(True, None) if text is None else _parsed(text)
 
 
 @lru_cache(maxsize=256)

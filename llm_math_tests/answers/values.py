@@ -76,7 +76,8 @@ class Blocks:
         return self.arrays[self.pulled - 1]
 
 
-_MOST_GIVEN = 1 << 22
+MOST_GIVEN = 1 << 22
+"""The numbers of an array that a function of the trusted side takes."""
 _MOST_BROADCAST = 1 << 16
 
 
@@ -84,7 +85,7 @@ def _expect_to_fit(args: tuple[Value, ...]) -> None:
     """Refuse arguments that cost the trusted side far more than they cost who hands them over."""
     shapes = [plain(arg).shape for arg in args if is_array(arg)]
     most = max((math.prod(shape) for shape in shapes), default=0)
-    if most > _MOST_GIVEN:
+    if most > MOST_GIVEN:
         raise ValueError(f"an array of {most} numbers is more than the function takes")
     try:
         together = math.prod(np.broadcast_shapes(*shapes))
@@ -109,6 +110,8 @@ class Given:
     vjp: Given | None = None
     jvp: Given | None = None
     calls: int = 0
+    number: int | None = None
+    """Its place among the live things of a request, on a worker's side."""
 
     def __call__(self, *args: Value) -> Value:
         """Call the function on neutral values, counting."""

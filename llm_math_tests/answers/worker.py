@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from llm_math_tests.answers.door import Loaded, Reply, Request, Room, Where
+from llm_math_tests.answers.lending import Desk, Lender, Shelf
 from llm_math_tests.answers.replies import decode_loaded, decode_reason, decode_reply
 from llm_math_tests.answers.values import Blocks, Value, dtype_name, is_array
 from llm_math_tests.answers.wire import BadFrame, Encoder
 from llm_math_tests.answers.worker_process import Gone, Process, tampered
+from llm_math_tests.exercises import TOPICS
 from llm_math_tests.tracks import hardware
 
 LOAD_SECONDS = 60.0
@@ -35,6 +38,9 @@ class Worker:
         self._processes: dict[tuple[str, bool], Process] = {}
         self._listed: dict[Where, Loaded] = {}
         self._ends: Counter[Where] = Counter()
+        self._shelves: dict[tuple[Path, str], Shelf] = {}
+        self._asked: defaultdict[tuple[Path, str], set[str]] = defaultdict(set)
+        """The functions that were called: none of those is lent."""
         self._torch: tuple[str | None, bool] | None = None
 
     def _process(self, track: str, on_accelerator: bool = False) -> Process:
@@ -57,7 +63,11 @@ class Worker:
         started = time.perf_counter()
         if self._ends[where] >= MOST_ENDS:
             return Loaded({}, _not_again())
-        header = {"do": "load", "where": _where_tree(where), "load_seconds": LOAD_SECONDS}
+        self._shelf(where)
+        header = {
+            "do": "load", "where": _where_tree(where), "load_seconds": LOAD_SECONDS,
+            "course": TOPICS,
+        }  # fmt: skip
         process.loaded.add(where)
         try:
             tree, blobs = process.exchange(header, [], [], LOAD_SECONDS)
@@ -70,6 +80,13 @@ class Worker:
         if loaded.failed is None:
             return loaded
         return Loaded({}, replace(loaded.failed, seconds=time.perf_counter() - started))
+
+    def _shelf(self, where: Where) -> Shelf:
+        """The folder's files as they were before anything of it ran: an answer may write."""
+        key = (where.root, where.track)
+        if key not in self._shelves:
+            self._shelves[key] = Shelf.of(*key)
+        return self._shelves[key]
 
     def _ended(self, where: Where, reply: Reply, started: float) -> Reply:
         """Count an end of the process against the answer, which pays for its time."""
@@ -97,6 +114,11 @@ class Worker:
 
     def _call(self, process: Process, where: Where, request: Request, seconds: float) -> Reply:
         encoder = Encoder(process.lay_out)
+        self._asked[where.root, where.track].add(request.function)
+        desk = None
+        if isinstance(request.lent, Lender):
+            asked = self._asked[where.root, where.track]
+            desk = Desk(request.lent, self._shelf(where), asked, encoder.live)
         outside = request.measure_memory and process.can_measure_memory()
         try:
             process.begin(request)
@@ -111,6 +133,7 @@ class Worker:
                 "on_accelerator": request.on_accelerator,
                 "measure_memory": request.measure_memory and not outside,
                 "seconds": seconds,
+                "lends": desk is not None,
             }
         except OSError as error:
             process.kill()
@@ -119,7 +142,7 @@ class Worker:
         if outside and not process.reset_peak():
             raise Gone(_unmeasured(process))
         started = time.perf_counter()
-        tree, blobs = process.exchange(header, encoder.blobs, encoder.live, seconds)
+        tree, blobs = process.exchange(header, encoder.blobs, encoder.live, seconds, desk)
         took = time.perf_counter() - started
         reply = decode_reply(tree, blobs)
         peak = process.peak_growth() if outside else reply.peak_bytes
@@ -136,6 +159,7 @@ class Worker:
             peak_bytes=peak,
             printed=process.printed(),
             proved_by=ran_on,
+            leaned_on=() if desk is None else tuple(desk.used),
         )
         if reply.ended == "timeout" and encoder.live:
             # It may have been interrupted in the middle of a message.
@@ -181,6 +205,8 @@ class Worker:
         """Let go of what was seen of the answers' files: they may have changed."""
         self._listed.clear()
         self._ends.clear()
+        self._shelves.clear()
+        self._asked.clear()
 
     def close(self) -> None:
         """End the processes."""

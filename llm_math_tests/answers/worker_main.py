@@ -12,12 +12,14 @@ import dataclasses
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from llm_math_tests.answers.door import Reply, Request, Where
+from llm_math_tests.answers.leaning import NotLent
 from llm_math_tests.answers.load import LoadedModule, load
-from llm_math_tests.answers.perform import perform
+from llm_math_tests.answers.perform import Table, perform
 from llm_math_tests.answers.shared_inputs import MappedInputs
 from llm_math_tests.answers.values import Value
 from llm_math_tests.answers.wire import Decoder, Encoder, read_frame, write_frame
@@ -65,7 +67,9 @@ class Serving:
         where = Where(**{**header["where"], "path": Path(header["where"]["path"]),
                          "root": Path(header["where"]["root"])})  # fmt: skip
         if where not in self._modules:
-            self._modules[where] = load(where, track(where.track), header["load_seconds"])
+            self._modules[where] = load(
+                where, track(where.track), header["load_seconds"], header.get("course")
+            )
         module = self._modules[where]
         if header["do"] == "load":
             listing = module.listing()
@@ -84,6 +88,7 @@ class Serving:
             decoder.value(header["cotangents"]),
             header["on_accelerator"],
             header["measure_memory"],
+            self if header["lends"] else None,
         )
         function = module.function(request.function)
         if function is None:
@@ -108,20 +113,36 @@ class Serving:
         from llm_math_tests.answers.values import Blocks, Given
 
         def ask(*args: Value) -> Value:
-            encoder = Encoder()
-            tree = encoder.tree(tuple(args))
-            need = {"need": kind, "id": number, "args": tree, "token": self._token}
-            write_frame(self._replies, need, encoder.blobs)
-            header, blobs = read_frame(self._requests)
-            if "error" in header:
-                raise _named_exception(header["error"])(header["text"])
-            return Decoder(blobs).value(header["value"])
+            return self._ask({"need": kind, "id": number}, args)
 
         if kind == "given":
-            return Given(name, ask)
+            return Given(name, ask, number=number)
         blocks = Blocks(())
         blocks.pull = ask  # type: ignore[method-assign]
         return blocks
+
+    def lend(self, track_name: str, name: str, table: Table) -> Callable[..., Any]:
+        """One of ours, which stays on the other side; that side says whether it is lent."""
+        from llm_math_tests.answers.borrowed import Borrowed
+
+        def ask(args: tuple[Value, ...]) -> Value:
+            return self._ask({"need": "lent", "track": track_name, "name": name}, args)
+
+        borrowed = Borrowed(name, track(track_name), table, ask)
+        if track_name != "torch":
+            return borrowed
+        from llm_math_tests.tracks.given_in_torch import as_an_argument
+
+        return as_an_argument(borrowed)
+
+    def _ask(self, need: dict[str, Any], args: tuple[Value, ...]) -> Value:
+        encoder = Encoder()
+        tree = encoder.tree(tuple(args))
+        write_frame(self._replies, {**need, "args": tree, "token": self._token}, encoder.blobs)
+        header, blobs = read_frame(self._requests)
+        if "error" in header:
+            raise _named_exception(header["error"])(header["text"])
+        return Decoder(blobs).value(header["value"])
 
 
 def _accelerators() -> dict[str, Any]:
@@ -134,6 +155,8 @@ def _accelerators() -> dict[str, Any]:
 
 def _named_exception(name: str) -> type[Exception]:
     """The builtin exception of that name, for an error of a function on the other side."""
+    if name == NotLent.__name__:
+        return NotLent
     kind = getattr(builtins, name, None)
     if not (isinstance(kind, type) and issubclass(kind, Exception)):
         return RuntimeError

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from llm_math_tests.answers.door import Reply, Request, Where
+from llm_math_tests.answers.lending import Desk
 from llm_math_tests.answers.pipes import Late, Said, channel
 from llm_math_tests.answers.shared_inputs import SharedInputs
 from llm_math_tests.answers.values import Blocks, Given, arrays_in
@@ -79,7 +80,14 @@ class Process:
         self._name = ""
         self._past: set[str] = set()
         self._process = subprocess.Popen(
-            [sys.executable, *_options(trusting), "-c", _BOOT, str(_PACKAGE), str(self.inputs.folder)],
+            [
+                sys.executable,
+                *_options(trusting),
+                "-c",
+                _BOOT,
+                str(_PACKAGE),
+                str(self.inputs.folder),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -128,6 +136,7 @@ class Process:
         blobs: list[bytes],
         live: list[Blocks | Given],
         seconds: float,
+        desk: Desk | None = None,
     ) -> tuple[dict[str, Any], list[bytes]]:
         """Send a request and serve what the answer needs until its reply comes."""
         self._channel.deadline = time.monotonic() + seconds + _GRACE
@@ -150,7 +159,8 @@ class Process:
                     raise BadFrame("more requests for inputs than any answer needs")
                 # What an earlier call left behind answers nothing now.
                 if not late:
-                    write_frame(self._channel, *_provided(frame[0], frame[1], live))
+                    left = self._channel.deadline - time.monotonic()
+                    write_frame(self._channel, *_provided(frame[0], frame[1], live, desk, left))
         except Late:
             printed = self.printed()
             self.kill()
@@ -317,11 +327,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _provided(
-    need: dict[str, Any], blobs: list[bytes], live: list[Blocks | Given]
+    need: dict[str, Any],
+    blobs: list[bytes],
+    live: list[Blocks | Given],
+    desk: Desk | None,
+    seconds: float,
 ) -> tuple[dict[str, Any], list[bytes]]:
     """What an answer asked for: a block, or what a function returned or raised."""
+    lent = need["need"] == "lent" and desk is not None
     try:
-        wanted = live[natural(need["id"])]
+        wanted = None if lent else live[natural(need["id"])]
         args = Decoder(blobs).value(need["args"])
     except (LookupError, TypeError) as error:
         raise BadFrame(f"a request that is not ours: {type(error).__name__}") from None
@@ -329,7 +344,13 @@ def _provided(
         raise BadFrame("arguments that are no tuple")
     encoder = Encoder()
     try:
-        value = wanted.pull() if isinstance(wanted, Blocks) else wanted(*args)
+        if desk is not None and wanted is None:
+            value = desk.serve(need.get("track"), need.get("name"), args, max(0.05, seconds))
+        elif isinstance(wanted, Blocks):
+            value = wanted.pull()
+        else:
+            assert wanted is not None
+            value = wanted(*args)
         return {"value": encoder.tree(value)}, encoder.blobs
     except Exception as error:
         # The function got what it does not take: the answer hears of it, as in this process.

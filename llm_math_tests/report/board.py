@@ -10,6 +10,7 @@ from llm_math_tests import tracks
 from llm_math_tests.exercise import TRACKS
 from llm_math_tests.exercises import TOPICS, exercise
 from llm_math_tests.given_up import record_of
+from llm_math_tests.report.used_ours import used_ours_lines
 from llm_math_tests.wording import WIDTH, clean
 
 if TYPE_CHECKING:
@@ -34,8 +35,13 @@ def board_lines(session: Session) -> list[str]:
         if any(cells):
             row = "".join(f"{cell:<{_TRACK_WIDTH}}" for cell in cells)
             lines.append(f"{topic:<{_TOPIC_WIDTH}}{row}".rstrip())
-    lines += [_score(records), *_not_run(records)]
-    lines += [*_given_up(session, records), *_next(session, records)]
+    lines += [
+        _score(records),
+        *_not_run(records),
+        *used_ours_lines(records),
+        *_given_up(session, records),
+        *_next(session, records),
+    ]
     return lines
 
 

@@ -140,7 +140,9 @@ def two_layer_backward(grad_y, cache):
 
     Args:
         grad_y: Gradient g of the loss with respect to y, the shape of y.
-        cache: What your own two_layer_forward returned beside y. It is not
+        cache: What your own two_layer_forward returned beside y; while that is
+            not started, ours: (x, hidden, w1, w2), hidden after its ReLU and
+            with one batch axis, all in float32 if they were float16. It is not
             changed: a second call with it gives the same.
 
     Returns:
