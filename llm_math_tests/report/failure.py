@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from llm_math_tests.exercise import Exercise
@@ -46,8 +47,9 @@ def failure_text(
         first["exercise"], first["track"], first["check"], verdict, points,
         first["proved_by"] == "stand-in",
     )  # fmt: skip
-    if brief and first["mistake"]:
-        return f"{head}\n" + labelled([("you did", f"{first['you_did']} (as above)")])
+    for label, said in (("you did", first["you_did"]), ("pattern", first["pattern"])):
+        if brief and said:
+            return f"{head}\n" + labelled([(label, f"{said} (as above)")])
     if brief:
         raised = re.split(r"\n  (?:note|where) ", _cause(first))[0]
         return f"{head}\n" + labelled([("raised", f"{raised} (as above)")])
@@ -75,7 +77,9 @@ def failure_of(session: Session, records: list[dict[str, Any]], *, hint: bool = 
         answer = session.answer(entry.name, shown["track"])
         case = next(case for case in check.cases if case.name == shown["case"])
         if answer.problem is None:
-            closer = closer_look(session.engine, answer, check, case)
+            # A closer look is on top: if it fails, what failed still has to be said.
+            with suppress(Exception):
+                closer = closer_look(session.engine, answer, check, case)
     return failure_text(entry, records, hint=hint, brief=brief, closer=closer)
 
 
@@ -112,9 +116,9 @@ def _shown(records: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _cause(record: dict[str, Any]) -> str:
-    """The known mistake, or the exception and its line; empty if neither is known."""
+    """What was said of it, or the exception and its line; empty if neither is known."""
     if record["verdict"] == "wrong":
-        return str(record["mistake"])
+        return str(record["mistake"] or record["pattern"])
     if record["verdict"] != "error":
         return ""
     _, found, rest = str(record["message"]).partition("\n  raised ")

@@ -38,7 +38,7 @@ def digits_lost(answer: Answer, pairs: list[Pair]) -> str:
     if dtype in ("float16", "bfloat16"):
         return f"{said}: was it summed in {dtype}, not in float32?"
     if worst < 100 * eps("float32") and dtype == "float64":
-        return f"{said}, as many as float32 has"
+        return f"{said}: was it computed in float32, or are digits lost on the way?"
     return f"{said}: are digits lost on the way?"
 
 
