@@ -31,10 +31,16 @@ if TYPE_CHECKING:
 
 SECONDS = 0.3
 """The most time for one picture: a failure is read at once, or not at all."""
-MOST_CALLS = 50
+MOST_CALLS = 60
 """The most calls of one answer in one dtype."""
-_SLOW = 0.01
-"""An answer that takes longer for small inputs is not asked again and again."""
+_FAST = 15
+"""As many calls must fit in that time, by the first, or an answer is not asked on and on."""
+_DRAWS = 2
+"""Draws whose largest number is positive, and as many where it is negative."""
+_CLOSELY = 6
+"""More steps than these on the way are tried with the first draw alone."""
+_BACK = 4
+"""Positions to go back by, where a draw is wrong before the others."""
 _UNUSUAL = 3.0
 """A check varies an argument that is this many times as large, or small, as usual."""
 _EARLIER = 2.0
@@ -183,7 +189,7 @@ def ends(answer: Answer, varied: Varied, first: str) -> list[Ends]:
         if dtype != first and not found:
             break
         try:
-            yours = _end(answer, varied, dtype, until)
+            yours = _end(answer, varied, dtype, until, _DRAWS)
             if yours is None or yours == varied.last(dtype):
                 continue
             reference = _reference_end(answer.exercise, answer.track, varied, dtype, until)
@@ -206,13 +212,15 @@ def _reference_end(
     key = (exercise.name, track, varied, dtype)
     if key not in _REFERENCE_ENDS:
         answer = mistakes.reference_answer(exercise, track)
-        _REFERENCE_ENDS[key] = _end(answer, varied, dtype, until)
+        assert answer.problem is None  # loads the file, before the first call is timed
+        # Two draws are enough of an answer that overflows, if anything, and loses no digits.
+        _REFERENCE_ENDS[key] = _end(answer, varied, dtype, until, 1)
     return _REFERENCE_ENDS[key]
 
 
-def _end(answer: Answer, varied: Varied, dtype: str, until: float) -> int | None:
+def _end(answer: Answer, varied: Varied, dtype: str, until: float, each: int) -> int | None:
     """The last position up to which an answer is right; None if it is not even at size 1."""
-    draws = _draws(answer, varied, dtype)
+    draws = draws_of(answer, varied, dtype, each)
     if not draws:
         return None
     calls = 0
@@ -220,35 +228,39 @@ def _end(answer: Answer, varied: Varied, dtype: str, until: float) -> int | None
     def right(draw: Inputs, position: int) -> bool:
         nonlocal calls
         calls += 1
-        if calls > MOST_CALLS or time.perf_counter() > until:
+        started = time.perf_counter()
+        if calls > MOST_CALLS or started > until:
             raise _GivenUp
-        return is_right(answer, varied.at(draw, varied.size(position)))
+        found = is_right(answer, varied.at(draw, varied.size(position)))
+        if calls == 1 and time.perf_counter() - started > SECONDS / _FAST:
+            raise _GivenUp
+        return found
 
-    end: int | None = varied.last(dtype)
+    end = varied.last(dtype)
     for number, draw in enumerate(draws):
-        if end is not None:
-            at = functools.partial(right, draw)
-            # The first draw is followed all the way, the others looked at where it ends.
-            end = _last_before_the_first_wrong(at, end) if number == 0 else _last_right(at, end)
+        steps = _steps(end)
+        if number and len(steps) > _CLOSELY:
+            steps = [0, *steps[-2:0:-3][::-1], end]  # the first draw was followed more closely
+        found = _last_right(functools.partial(right, draw), steps)
+        if found is None:
+            return None
+        end = found
+    # Where digits are lost bit by bit, a draw may be wrong here and right farther on.
+    while not all(right(draw, end) for draw in draws):
+        end -= _BACK
+        if end < 0:
+            return None
     return end
 
 
-def _last_before_the_first_wrong(right: Callable[[int], bool], end: int) -> int | None:
+def _last_right(right: Callable[[int], bool], steps: list[int]) -> int | None:
+    """The last right position before the first wrong step."""
     good = None
-    for step in _steps(end):
+    for step in steps:
         if not right(step):
             return None if good is None else _between(right, good, step)
         good = step
     return good
-
-
-def _last_right(right: Callable[[int], bool], end: int) -> int | None:
-    bad = None
-    for step in reversed(_steps(end)):
-        if right(step):
-            return step if bad is None else _between(right, step, bad)
-        bad = step
-    return None
 
 
 def _between(right: Callable[[int], bool], good: int, bad: int) -> int:
@@ -267,26 +279,26 @@ def _steps(last: int) -> list[int]:
     steps, decade = [], 0
     while 90 * decade < last:
         steps.append(90 * decade)
-        decade = decade + 1 if decade < 6 else decade * 3 // 2
+        decade = decade + 1 if decade < 6 else decade * 2
     return [*steps, last]
 
 
-def _draws(answer: Answer, varied: Varied, dtype: str) -> list[Inputs]:
-    """Ordinary inputs whose largest number is positive, and others where it is negative."""
+def draws_of(answer: Answer, varied: Varied, dtype: str, each: int = _DRAWS) -> list[Inputs]:
+    """Ordinary inputs: of some the largest number is positive, of others negative."""
     parameters = parameters_of(answer.exercise.signature_in(answer.track))
     required = {name for name, default in parameters.items() if default is None}
-    draws: dict[bool, Inputs] = {}
-    for seed in range(8):
+    found: dict[bool, list[Inputs]] = {True: [], False: []}
+    for seed in range(6 * each):
         inputs = ordinary(answer.exercise, answer.track, dtype, seed)
         if inputs is None or not required <= inputs.keys():
             return []
         numbers = numbers_in(inputs[varied.arguments[0][0]])
         if not numbers.size:
             return []
-        draws.setdefault(bool(numbers[np.abs(numbers).argmax()] > 0), inputs)
-        if len(draws) == 2:
-            break
-    return [draws[sign] for sign in (True, False) if sign in draws]
+        alike = found[bool(numbers[np.abs(numbers).argmax()] > 0)]
+        if len(alike) < each:
+            alike.append(inputs)
+    return found[True] + found[False]
 
 
 def is_right(answer: Answer, inputs: Inputs) -> bool:
@@ -296,7 +308,7 @@ def is_right(answer: Answer, inputs: Inputs) -> bool:
         reply = answer.room.call(
             answer.where, request_for(answer.exercise, answer.track, inputs), SECONDS
         )
-        if reply.ended not in ("returned", "raised") or reply.seconds > _SLOW:
+        if reply.ended not in ("returned", "raised"):
             raise _GivenUp
         if reply.ended == "raised":
             return False
