@@ -130,6 +130,7 @@ def cross_entropy_backward(logits, targets, ignore_index=-100):
     count = cp.maximum(kept.sum(), 1).astype(grad.dtype)
     # softmax's division and the mean's in one pass: p / count
     grad /= grad.sum(axis=-1, keepdims=True) * count
+    grad = cp.ascontiguousarray(grad)  # of another order, reshape would make a copy
     rows = grad.reshape(-1, grad.shape[-1])
     rows[cp.arange(len(rows)), chosen.reshape(-1)] -= 1 / count
     grad[~kept] = 0
@@ -289,6 +290,7 @@ def mse_backward(logits, targets):
     inner = cp.einsum("...i,...i->...", probs, probs)[..., None]
     inner = inner - cp.take_along_axis(probs, targets[..., None], axis=-1)
     grad = probs - inner
+    grad = cp.ascontiguousarray(grad)  # of another order, reshape would make a copy
     rows = grad.reshape(-1, grad.shape[-1])
     rows[cp.arange(len(rows)), targets.reshape(-1)] -= 1
     grad *= probs

@@ -142,6 +142,7 @@ def cross_entropy_backward(logits, targets, ignore_index=-100):
         count = np.maximum(kept.sum(), 1).astype(grad.dtype)
         # softmax's division and the mean's in one pass: p / count
         grad /= grad.sum(axis=-1, keepdims=True) * count
+    grad = np.ascontiguousarray(grad)  # of another order, reshape would make a copy
     rows = grad.reshape(-1, grad.shape[-1])
     rows[np.arange(len(rows)), chosen.reshape(-1)] -= 1 / count
     grad[~kept] = 0
@@ -310,6 +311,7 @@ def mse_backward(logits, targets):
     inner = np.einsum("...i,...i->...", probs, probs)[..., None]
     inner = inner - np.take_along_axis(probs, targets[..., None], axis=-1)
     grad = probs - inner
+    grad = np.ascontiguousarray(grad)  # of another order, reshape would make a copy
     rows = grad.reshape(-1, grad.shape[-1])
     rows[np.arange(len(rows)), targets.reshape(-1)] -= 1
     grad *= probs

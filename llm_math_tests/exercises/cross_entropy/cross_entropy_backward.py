@@ -47,6 +47,7 @@ from llm_math_tests.exercises.cross_entropy.situations import (
 )
 from llm_math_tests.exercises.cross_entropy.slips import (
     IGNORE_INDEX_HARD_CODED,
+    WRITTEN_INTO_A_COPY,
     of_every_answer,
     running_sum,
 )
@@ -197,6 +198,7 @@ EXERCISE = Exercise(
             _ONE_HOT,
             "rows[np.arange(len(rows)), chosen.reshape(-1)] = -1 / count",
         ),
+        WRITTEN_INTO_A_COPY,
         Mistake(
             "only_two_axes",
             "indexed rows and targets of a matrix: other numbers of axes do not work",
@@ -264,6 +266,13 @@ EXERCISE = Exercise(
         Mistake(
             "normalized_over_the_batch",
             "normalized over all tokens together, not over each token's classes",
+            "scores.max(axis=-1, keepdims=True)",
+            "(scores.max() if scores.size else 0)",
+            also=(("grad.sum(axis=-1, keepdims=True)", "grad.sum()"),),
+        ),
+        Mistake(
+            "sum_over_the_batch",
+            "divided by the sum over all tokens, not by each token's own",
             "grad.sum(axis=-1, keepdims=True)",
             "grad.sum()",
         ),

@@ -29,7 +29,7 @@ from llm_math_tests.exercises.cross_entropy.situations import (
     rows,
     tokens,
 )
-from llm_math_tests.exercises.cross_entropy.slips import of_every_answer
+from llm_math_tests.exercises.cross_entropy.slips import WRITTEN_INTO_A_COPY, of_every_answer
 from llm_math_tests.truths import cross_entropy as truth
 
 
@@ -188,9 +188,17 @@ EXERCISE = Exercise(
         Mistake(
             "normalized_over_the_batch",
             "normalized over all tokens together, not over each token's classes",
+            "scores.max(axis=-1, keepdims=True)",
+            "(scores.max() if scores.size else 0)",
+            also=(("probs /= probs.sum(axis=-1, keepdims=True)", "probs /= probs.sum()"),),
+        ),
+        Mistake(
+            "sum_over_the_batch",
+            "divided by the sum over all tokens, not by each token's own",
             "probs /= probs.sum(axis=-1, keepdims=True)",
             "probs /= probs.sum()",
         ),
+        WRITTEN_INTO_A_COPY,
     ),
     bench=matrix_bench(rows, 2, 9, yardsticks.MSE_BACKWARD, ((64, 1024), (1024, 8192))),
 )

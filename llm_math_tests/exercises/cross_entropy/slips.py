@@ -14,6 +14,13 @@ IGNORE_INDEX_HARD_CODED = Mistake(
     "kept = targets != -100",
 )
 
+WRITTEN_INTO_A_COPY = Mistake(
+    "written_into_a_copy",
+    "wrote into what reshape returned: a copy, if the array is not in row-major order",
+    "grad = np.ascontiguousarray(grad)",
+    "pass",
+)
+
 ZERO_WITHOUT_TOKENS = Mistake(
     "zero_without_tokens",
     "took the loss of an empty batch for 0, as if all of it had been predicted",
@@ -128,5 +135,6 @@ def of_every_loss() -> tuple[Mistake, ...]:
             "normalized over all tokens together, not over each token's classes",
             FORWARD_LOSS,
             "losses = np.log(shifted.sum()) - picked",
+            also=(("scores.max(axis=-1, keepdims=True)", "(scores.max() if scores.size else 0)"),),
         ),
     )
