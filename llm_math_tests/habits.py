@@ -232,6 +232,42 @@ SUMMED_IN_HALF = Mistake(
 )
 """For entries whose reference sums: it takes the text's ``_widened`` away."""
 
+_RUNNING = """
+
+def _widened(x):
+    return x
+
+
+def _running(x, axis=None, keepdims=False):
+    if x.dtype != np.float16 or not x.size:
+        return x.sum(axis=axis, keepdims=keepdims)
+    if axis is None:
+        x, axis = x.ravel(), 0
+    total = np.add.accumulate(x, axis=axis, dtype=x.dtype).take([-1], axis=axis)
+    return total if keepdims else total.squeeze(axis)
+"""
+
+
+def with_running_sums(text: str, name: str) -> str:
+    """The text with float16 added up one by one: NumPy's own ``sum`` does so in float32."""
+
+    class Runner(ast.NodeTransformer):
+        def visit_Call(self, node: ast.Call) -> ast.AST:
+            self.generic_visit(node)
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "sum":
+                of, node.func = node.func.value, ast.Name("_running", ast.Load())
+                node.args = node.args if ast.unparse(of) == "np" else [of, *node.args]
+            return node
+
+    tree = Runner().visit(ast.parse(text))
+    return ast.unparse(ast.fix_missing_locations(tree)) + _RUNNING
+
+
+ADDED_UP_IN_HALF = Mistake(
+    "half_precision_running_sum", SUMMED_IN_HALF.sentence, edit=with_running_sums
+)
+"""The same in a loop of one's own. For entries whose reference calls ``sum``."""
+
 _EVIDENCE = (
     (r"made a (CPU )?tensor|mixes a CPU tensor|returned a CPU tensor", MADE_ON_THE_CPU),
     (r"reads a value on the host|left the GPU: (\.item|\w+)\(\)", ASKED_ON_THE_HOST),

@@ -268,6 +268,7 @@ EXERCISE = Exercise(
             also=((_DW, "dw = (_rows(_as_float(x))[:, :, None] * g[:, None, :]).sum(axis=0)"),),
         ),
         habits.SUMMED_IN_HALF,
+        habits.ADDED_UP_IN_HALF,
         Mistake(
             "ones_on_the_cpu",
             "made the row of ones that sums the bias on the CPU: new tensors need device=x.device",

@@ -207,6 +207,7 @@ EXERCISE = Exercise(
     ),
     mistakes=(
         habits.SUMMED_IN_HALF,
+        habits.ADDED_UP_IN_HALF,
         Mistake(
             "t_squared_forgotten",
             "left out the factor T^2",

@@ -175,6 +175,7 @@ EXERCISE = Exercise(
     ),
     mistakes=(
         habits.SUMMED_IN_HALF,
+        habits.ADDED_UP_IN_HALF,
         Mistake(
             "exp_minus_1",
             "subtracted 1 from exp(log_var): near the prior their digits cancel; expm1 keeps them",

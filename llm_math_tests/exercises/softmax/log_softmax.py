@@ -205,6 +205,13 @@ EXERCISE = Exercise(
         Mistake(
             "over_the_whole_array",
             "normalized over the whole array, not along the axis",
+            "scores.max(axis=axis, keepdims=True)",
+            "(scores.max() if scores.size else 0)",
+            also=(("np.exp(out).sum(axis=axis, keepdims=True)", "np.exp(out).sum()"),),
+        ),
+        Mistake(
+            "sum_over_the_whole_array",
+            "divided by the sum of the whole array, not by the row's",
             "np.exp(out).sum(axis=axis, keepdims=True)",
             "np.exp(out).sum()",
         ),
@@ -222,6 +229,7 @@ EXERCISE = Exercise(
             "return -out.astype(_as_float(logits).dtype, copy=False)",
         ),
         habits.SUMMED_IN_HALF,
+        habits.ADDED_UP_IN_HALF,
         Mistake(
             "result_changed_after_exp",
             "overwrote in place what autograd had saved for the gradient of exp",

@@ -243,6 +243,7 @@ EXERCISE = Exercise(
             "np.log2(terms",
         ),
         habits.SUMMED_IN_HALF,
+        habits.ADDED_UP_IN_HALF,
     ),
     # NumPy itself refuses an axis: its AxisError is a ValueError that says axis and value.
     not_broken_by=("refusals_forgotten",),

@@ -292,6 +292,7 @@ EXERCISE = Exercise(
             "new_top = numbers.max(axis=1)",
         ),
         habits.SUMMED_IN_HALF,
+        habits.ADDED_UP_IN_HALF,
         Mistake(
             "blocks_overwritten",
             "worked in place on the blocks",

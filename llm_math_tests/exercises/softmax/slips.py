@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from llm_math_tests.exercise import Mistake
 
+MATRICES_ONLY = "wrote for matrices only: axis 1 and [:, None]"
+
 
 def of_every_axis(array: str) -> tuple[Mistake, ...]:
     """What goes wrong with the axis of the argument ``array``."""
@@ -17,9 +19,21 @@ def of_every_axis(array: str) -> tuple[Mistake, ...]:
         ),
         Mistake(
             "matrices_only",
-            "wrote for matrices only: axis 1 and [:, None]",
+            MATRICES_ONLY,
             check,
             f"{check}\n    axis = 1 if axis == -1 else axis",
+        ),
+        Mistake(
+            "matrices_only_first_or_second",
+            MATRICES_ONLY,
+            check,
+            f"{check}\n    axis = 0 if axis in (0, -2) else 1",
+        ),
+        Mistake(
+            "matrices_only_always_second",
+            MATRICES_ONLY,
+            check,
+            f"{check}\n    axis = 1",
         ),
         Mistake(
             "axis_wrapped_around",

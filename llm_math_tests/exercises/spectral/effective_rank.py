@@ -274,6 +274,7 @@ EXERCISE = Exercise(
             "total = sigma.sum() + 0 * sigma[..., :1]",
         ),
         habits.SUMMED_IN_HALF,
+        habits.ADDED_UP_IN_HALF,
         Mistake(
             "total_detached",
             "detached the sum from autograd: it depends on w as well",
