@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from llm_math_tests.exercise import Exercise
@@ -68,19 +67,24 @@ def failure_of(session: Session, records: list[dict[str, Any]], *, hint: bool = 
     """A failed check's text with a closer look, in brief where its cause was shown before."""
     entry = exercise(records[0]["exercise"])
     brief = is_explained(session, records)
-    closer: list[str] = []
-    if not brief and worst_verdict(records) in ("wrong", "error"):
-        from llm_math_tests.diagnosis.closer_look import closer_look
-
-        shown = _shown(records)
-        check = entry.check(shown["check"])
-        answer = session.answer(entry.name, shown["track"])
-        case = next(case for case in check.cases if case.name == shown["case"])
-        if answer.problem is None:
-            # A closer look is on top: if it fails, what failed still has to be said.
-            with suppress(Exception):
-                closer = closer_look(session.engine, answer, check, case)
+    closer = [] if brief else closer_look_at(session, records)
     return failure_text(entry, records, hint=hint, brief=brief, closer=closer)
+
+
+def closer_look_at(session: Session, records: list[dict[str, Any]]) -> list[str]:
+    """Blocks of lines on the case that a failure shows: where it breaks, the smallest one."""
+    shown = _shown(records)
+    answer = session.answer(shown["exercise"], shown["track"])
+    if shown["verdict"] not in ("wrong", "error") or answer.problem is not None:
+        return []
+    from llm_math_tests.diagnosis.closer_look import closer_look
+
+    check = answer.exercise.check(shown["check"])
+    case = next(case for case in check.cases if case.name == shown["case"])
+    try:
+        return closer_look(session.engine, answer, check, case)
+    except Exception:
+        return []  # what failed has to be said, whatever becomes of the closer look
 
 
 def _hint(exercise: Exercise, shown: bool) -> tuple[str, str]:

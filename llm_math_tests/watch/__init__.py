@@ -128,6 +128,7 @@ class Desk:
         elif not self._look_at(focus, seen):
             return  # it was saved again: that is what to look at
         self._draw()
+        self._look_closer()
         drawn = self._lines()
         self._check_the_rest()
         self._news += self._fallen(was, focus)
@@ -175,7 +176,7 @@ class Desk:
             if not self._check(key, bar, explain=True):
                 return False
         session, found = self._session, self._standings[key]
-        failure = verdict.failure(session, key).splitlines() if found.state == "begun" else []
+        failure = verdict.failure(session, key) if found.state == "begun" else []
         if self._eyes.changed:
             return False
         levels, brief = verdict.levels(session, key)
@@ -188,6 +189,26 @@ class Desk:
             key, seen.clock, levels, brief, failure, printed, seconds, found.state == "done"
         )
         return True
+
+    def _look_closer(self) -> None:
+        """Add to the failure what takes a moment longer to find, as far as the screen has room."""
+        shown = self._shown
+        if shown is None or not shown.failure or self._eyes.changed:
+            return
+        room = self._screen.rows - len(self._lines())
+        blocks: list[str] = []
+        for block in verdict.closer_look(self._session, shown.key):
+            room -= len(block.splitlines())
+            if room > 0 or not self._screen.clears:
+                blocks.append(block)
+        if not blocks or self._eyes.changed:
+            return
+        failure = verdict.failure(self._session, shown.key, blocks)
+        self._shown = replace(shown, failure=failure)
+        if self._screen.clears:
+            self._screen.show(self._lines())
+        else:
+            self._screen.add("\n".join(blocks).splitlines())
 
     def _why_not_started(self, key: Key) -> str:
         problem = self._session.answer(*key).problem

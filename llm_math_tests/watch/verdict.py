@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from llm_math_tests.exercise import LEVELS
 from llm_math_tests.exercises import exercise
-from llm_math_tests.report.failure import failure_text, worst_verdict
+from llm_math_tests.report.failure import closer_look_at, failure_text, worst_verdict
 from llm_math_tests.report.lesson import docstring
 from llm_math_tests.session import Session
 from llm_math_tests.watch.screen import cut
@@ -55,14 +56,16 @@ def _words(records: list[dict[str, Any]], whole: bool) -> str:
     return verdict.replace("_", " ")
 
 
-def failure(session: Session, key: Key) -> str:
-    """The first failure, whole; nothing where there is none."""
-    name, track = key
-    own = getattr(session, "failure", None)
-    if own is not None:
-        return str(own(name, track) or "")
+def failure(session: Session, key: Key, closer: Sequence[str] = ()) -> list[str]:
+    """The lines of the first failure, with a closer look; none where there is none."""
     broken = first_broken(session, key)
-    return failure_text(exercise(name), broken) if broken else ""
+    return failure_text(exercise(key[0]), broken, closer=closer).splitlines() if broken else []
+
+
+def closer_look(session: Session, key: Key) -> list[str]:
+    """What there is to see on a closer look at the first failure, in blocks of lines."""
+    broken = first_broken(session, key)
+    return closer_look_at(session, broken) if broken else []
 
 
 def first_broken(session: Session, key: Key) -> list[dict[str, Any]]:
