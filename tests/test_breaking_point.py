@@ -10,6 +10,7 @@ import pytest
 from llm_math_tests import course, mistakes
 from llm_math_tests.answers.in_process import InProcess
 from llm_math_tests.answers.values import Blocks, cast, plain
+from llm_math_tests.answers.worker import Worker
 from llm_math_tests.checks.compare import expect_close
 from llm_math_tests.checks.wrong import Wrong
 from llm_math_tests.diagnosis import breaking_point as module
@@ -311,6 +312,15 @@ def test_checks_forget_that_it_was_asked(tmp_path):
     before = list(answer.calls)
     assert shown(engine, answer, "survives_large_scores")
     assert answer.calls == before
+
+
+def test_an_answer_in_another_process_is_looked_at_alike(tmp_path):
+    engine, answer = made(tmp_path, "softmax", NAIVE["softmax"])
+    here = shown(engine, answer, "survives_large_scores")
+    away = Engine(engine.solution, Worker())
+    there = shown(away, away.answer(answer.exercise, "numpy"), "survives_large_scores")
+    away.room.close()
+    assert there == here != ""
 
 
 def test_a_student_reads_it_below_the_message(tmp_path):
