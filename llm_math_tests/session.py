@@ -137,6 +137,17 @@ class Session:
             if record["verdict"] not in ("passed", "not_run")
         ]
 
+    def leaned_on(self, name: str, track: str) -> str:
+        """The exercises that an answer used ours of so far, with commas between them."""
+        used = [
+            other
+            for key, records in self.outcomes.items()
+            if key[:2] == (name, track)
+            for record in records
+            for other in record.get("leaned_on", "").split(", ")
+        ]
+        return ", ".join(dict.fromkeys(filter(None, used)))
+
     @property
     def all_passed(self) -> bool:
         """Whether everything that ran passed; "not run" is the machine's, and allowed."""

@@ -12,10 +12,14 @@ import pytest
 
 from llm_math_tests import course
 from llm_math_tests.answers.source import started_in
+from llm_math_tests.bench.measure import Laboratory, Unready
 from llm_math_tests.exercise import TRACKS as ALL_TRACKS
 from llm_math_tests.exercises import exercise, exercises, names
-from llm_math_tests.report.used_ours import used_ours_lines
+from llm_math_tests.report.board import board_lines
+from llm_math_tests.report.progress import listing
 from llm_math_tests.run import Engine, Solution
+from llm_math_tests.session import Choice, Session
+from llm_math_tests.watch.verdict import levels
 
 TRACKS = ["numpy", pytest.param("torch", marks=pytest.mark.torch), "cupy"]
 LIBRARY = {"numpy": "np", "torch": "torch", "cupy": "cp"}
@@ -191,13 +195,28 @@ class TestLeaning:
         assert outcome.verdict == "wrong"
         assert "used our log_softmax: yours is not started" in outcome.message
 
-    def test_the_board_says_so_in_one_line(self, folder):
+    def test_board_list_and_watch_say_so_in_one_line(self, tmp_path):
+        folder = Folder(tmp_path / "student", None)
         folder.write("cross_entropy", "numpy", CROSS_ENTROPY, FROM_TOP)
-        outcomes = folder.run("cross_entropy", "numpy", "matches_the_formula")
-        assert used_ours_lines([o.record() for o in outcomes]) == [
-            "used ours, as yours is not started: log_softmax (in cross_entropy)"
-        ]
-        assert used_ours_lines([{"exercise": "softmax", "leaned_on": ""}]) == []
+        solution = Solution("student", folder.root)
+        session = Session(Choice(solution, ("softmax", "cross_entropy"), ("numpy",)))
+        line = "used ours, as yours is not started: log_softmax (in cross_entropy)"
+        assert line in list(listing(session))
+        assert line in board_lines(session)
+        assert line in levels(session, ("cross_entropy", "numpy"))[0]
+        assert line not in levels(session, ("softmax", "numpy"))[0]
+        session.close()
+
+    def test_an_answer_that_uses_ours_is_not_timed(self, tmp_path):
+        folder = Folder(tmp_path / "student", None)
+        session = Session(Choice(Solution("student", folder.root), ("two_layer_backward",)))
+        folder.write("two_layer_backward", "numpy", _reference_body("two_layer_backward", "numpy"))
+        _lay_helpers(folder.file("backprop", "numpy"), "numpy")
+        with pytest.raises(Unready) as unready:
+            Laboratory(session)._must_be_right(exercise("two_layer_backward"), "numpy")
+        assert unready.value.status == "not_run"
+        assert unready.value.reason == "used our two_layer_forward: yours is not started"
+        session.close()
 
     def test_a_stub_is_still_not_started(self, folder):
         outcomes = folder.run("softmax", "numpy")

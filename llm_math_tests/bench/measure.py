@@ -25,6 +25,7 @@ from llm_math_tests.exercise import Exercise
 from llm_math_tests.exercises import exercise as find_exercise
 from llm_math_tests.run import Solution
 from llm_math_tests.session import Session
+from llm_math_tests.wording import used_ours
 
 Status = Literal["timed", "wrong", "error", "not_started", "not_run"]
 
@@ -230,6 +231,9 @@ class Laboratory:
             if len(names) == 1:
                 raise Unready(status, f"the check {names[0]} does not pass")
             raise Unready(status, f"{names[0]} and {len(names) - 1} more checks do not pass")
+        leaned_on = self.session.leaned_on(exercise.name, track)
+        if leaned_on:
+            raise Unready("not_run", used_ours(leaned_on))
 
     def _answer(self, exercise: Exercise, track: str, solution: Solution) -> Callable[..., Any]:
         """An answer's own function, called without the door."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from llm_math_tests import tracks
 from llm_math_tests.exercises import TOPICS, exercise
 from llm_math_tests.report.progress_bar import ProgressBar, drawn
+from llm_math_tests.report.used_ours import used_ours_lines
 from llm_math_tests.wording import point_text
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def listing(session: Session) -> Iterator[str]:
     yield ""
     for track in choice.tracks:
         yield whole_line(track, [found[n, track] for n in exercises_in(choice.names, track)])
+    yield from used_ours_lines(session.records())
 
 
 def _standings(session: Session) -> dict[tuple[str, str], Standing]:

@@ -11,6 +11,7 @@ from llm_math_tests.exercise import LEVELS
 from llm_math_tests.exercises import exercise
 from llm_math_tests.report.failure import closer_look_at, failure_text, worst_verdict
 from llm_math_tests.report.lesson import docstring
+from llm_math_tests.report.used_ours import used_ours_lines
 from llm_math_tests.session import Session
 from llm_math_tests.watch.screen import cut
 from llm_math_tests.watch.touched import Key
@@ -45,6 +46,7 @@ def levels(session: Session, key: Key) -> tuple[list[str], list[str]]:
         text = f"  {level:<9} {words:<12} {point_text(earned, possible)}"
         lines.append(cut(f"{text}  {', '.join(names)}".rstrip()))
         brief.append(f"{level} {earned:g} of {possible:g}")
+    lines += used_ours_lines(record for group in kept.values() for record in group)
     return lines, brief
 
 
