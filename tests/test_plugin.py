@@ -274,7 +274,8 @@ class TestResults:
         assert [(r["check"], r["case"]) for r in document["outcomes"]] == cases
         assert set(document["outcomes"][0]) == {
             "exercise", "topic", "track", "answer", "check", "level", "case", "verdict",
-            "points", "max_points", "mistake", "message", "seconds", "ended", "proved_by",
+            "points", "max_points", "mistake", "you_did", "pattern", "leaned_on", "message",
+            "seconds", "ended", "proved_by",
         }  # fmt: skip
         assert (
             document["points"] == document["max_points"] == exercise("softmax").points_in("numpy")
