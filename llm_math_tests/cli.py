@@ -1,16 +1,19 @@
-"""The command line: ``llm-math list | next | show | hint | reset | watch | init | check``."""
+"""The command line: ``llm-math``, and its commands; without one it says where to begin."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_math_tests import __version__
+from llm_math_tests.console import readable
 from llm_math_tests.exercise import TRACKS
 from llm_math_tests.exercises import UnknownName, matching, names, topic_of
+from llm_math_tests.given_up import UnusableRecord
 from llm_math_tests.session import Choice, Session, UnusableChoice, solution_of
 
 if TYPE_CHECKING:
@@ -19,18 +22,15 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. A user's mistake is one line, not a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        # A Windows console may not have a character: better "?" than a traceback.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.command is None:
-        parser.print_help()
-        return 0
+    readable()
+    options = _parser().parse_args(arguments)
     try:
         return int(_COMMANDS[options.command](options))
-    except (UnknownName, UnusableChoice, OSError) as error:
+    except BrokenPipeError:
+        # Whoever read this (head, a pager) has had enough; Python would say so once more.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        return 141
+    except (UnknownName, UnusableChoice, UnusableRecord, OSError) as error:
         print(f"llm-math: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -41,7 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="llm-math",
         description="Learn, check and time the mathematics of language models.",
-        epilog="`pytest` checks your answers; `pytest --help` lists its options.",
+        epilog="Without a command it says where you stand and what to do next. "
+        "`pytest` checks your answers; `pytest --help` lists its options.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"llm-math-tests {__version__}")
@@ -65,12 +66,22 @@ def _parser() -> argparse.ArgumentParser:
     command("show", "what an exercise asks, and what is checked", exercise=True)
     hint = command("hint", "a hint; a number for a later one", exercise=True)
     hint.add_argument("step", nargs="?", type=int, default=1, help="1 is the first hint")
+    solution = command("solution", "the reference, once your own answer passes", exercise=True)
+    solution.add_argument("--give-up", action="store_true", help="show it before; remembered")
     command("reset", "put an exercise's stub back (a copy is kept)", exercise=True)
     command("watch", "check what a saved file touches, again and again")
     init = commands.add_parser("init", help="lay out a student's folder", allow_abbrev=False)
     init.add_argument("folder", type=Path, metavar="DIR")
     command("check", "for maintainers: is the catalogue what it says it is?")
     return parser
+
+
+def _begin(options: argparse.Namespace) -> int:
+    from llm_math_tests.first_steps import first_steps
+
+    for line in first_steps(Path.cwd()):
+        print(line, flush=True)
+    return 0
 
 
 def _chosen_tracks(options: argparse.Namespace) -> tuple[str, ...]:
@@ -128,7 +139,37 @@ def _hint(options: argparse.Namespace) -> int:
                         subsequent_indent="  "))  # fmt: skip
     if options.step < count:
         print(f"more: llm-math hint {exercise.name} {options.step + 1}")
+    else:
+        print(f"the last one; the lesson: llm-math show {exercise.name}")
     return 0
+
+
+def _solution(options: argparse.Namespace) -> int:
+    from llm_math_tests.given_up import give_up, given_up
+    from llm_math_tests.report.solution import reference_text, why_closed
+
+    if options.solution == "reference":
+        raise UnusableChoice("the reference is open already: it is in the folder reference/")
+    exercise = _one(options.exercise)
+    solution = solution_of(options.solution, Path.cwd())
+    missing = [t for t in options.track or () if t not in exercise.tracks]
+    if missing:
+        raise UnusableChoice(f"{exercise.name} is not in the {missing[0]} track")
+    session = Session(Choice(solution, (exercise.name,), exercise.tracks))
+    code = 0
+    for track in options.track or exercise.tracks[:1]:
+        if (exercise.name, track) not in given_up(solution.root):
+            closed = why_closed(session, exercise, track)
+            if closed and not options.give_up:
+                print("\n".join(closed))
+                code = 1
+                continue
+            if closed:
+                # Before it is shown: what is not remembered is not opened.
+                give_up(solution.root, exercise.name, track)
+        print(reference_text(exercise, track))
+    session.close()
+    return code
 
 
 def _reset(options: argparse.Namespace) -> int:
@@ -166,10 +207,12 @@ def _check(options: argparse.Namespace) -> int:
 
 
 _COMMANDS = {
+    None: _begin,
     "list": _list,
     "next": _next,
     "show": _show,
     "hint": _hint,
+    "solution": _solution,
     "reset": _reset,
     "watch": _watch,
     "init": _init,

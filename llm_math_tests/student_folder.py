@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from llm_math_tests import course
-from llm_math_tests.derive import replace_function, stub_of
+from llm_math_tests.derive import replace_function, stub_of, stub_text
 from llm_math_tests.session import UnusableChoice
 
 _SETTINGS = """\
@@ -17,28 +17,45 @@ addopts = --pyargs
 testpaths = llm_math_tests.suite
 """
 
+# VS Code's test explorer asks which framework to use unless it is told.
+_EDITOR = """\
+{
+  "python.testing.pytestEnabled": true,
+  "python.testing.unittestEnabled": false
+}
+"""
+
 
 def lay_out(folder: Path) -> list[str]:
-    """Make ``folder`` a student's: the stubs, and pytest's settings. Nothing is overwritten."""
+    """Make ``folder`` a student's: the stubs, and settings for pytest. Nothing is overwritten."""
     if folder.exists() and not folder.is_dir():
         raise UnusableChoice(f"{folder} is a file; name a folder")
-    said = []
-    stubs = course.folder("student")
-    for stub in sorted(stubs.glob("*/with_*.py")):
-        place = folder / "student" / stub.relative_to(stubs)
-        said += _put(place, stub.read_text(encoding="utf-8"), folder)
-    said += _put(folder / "pytest.ini", _SETTINGS, folder)
-    where = "" if folder.resolve() == Path.cwd() else f"cd {folder}, then "
-    said.append(f"begin: {where}llm-math next")
+    references = course.folder("reference")
+    texts = {}
+    for path in sorted(references.glob("*/with_*.py")):
+        topic, track = path.parent.name, path.stem.removeprefix("with_")
+        # Made anew: in a clone, student/ holds the answers of whoever works there.
+        text = stub_text(path.read_text(encoding="utf-8"), topic=topic, track=track)
+        texts[f"student/{topic}/{path.name}"] = text
+    kept = [name for name, text in texts.items() if not _put(folder / name, text)]
+    said = [f"kept   {name} (it was there)" for name in kept]
+    if len(kept) < len(texts):
+        said.append(f"wrote  {len(texts) - len(kept)} stubs: student/<topic>/with_<track>.py")
+    for name, text in (("pytest.ini", _SETTINGS), (".vscode/settings.json", _EDITOR)):
+        put = _put(folder / name, text)
+        said.append(f"wrote  {name}" if put else f"kept   {name} (it was there)")
+    shown = f'"{folder}"' if " " in str(folder) else folder
+    where = "" if folder.resolve() == Path.cwd() else f"cd {shown}, then "
+    said.append(f"begin: {where}llm-math")
     return said
 
 
-def _put(place: Path, text: str, folder: Path) -> list[str]:
+def _put(place: Path, text: str) -> bool:
     if place.exists():
-        return [f"kept   {place.relative_to(folder).as_posix()} (it was there)"]
+        return False
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(text, encoding="utf-8")
-    return [f"wrote  {place.relative_to(folder).as_posix()}"]
+    return True
 
 
 def reset(name: str, topic: str, track: str, root: Path) -> str:

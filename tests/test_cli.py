@@ -141,6 +141,7 @@ def test_init_lays_a_folder_out_and_overwrites_nothing(tmp_path, capsys):
     assert "not started" in result.stdout
 
 
-def test_no_arguments_show_the_commands(capsys):
-    assert main([]) == 0
+def test_help_shows_the_commands(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
     assert "watch" in capsys.readouterr().out
