@@ -1,0 +1,425 @@
+"""What could be simpler about some inputs, and the inputs with some of it made so.
+
+A :class:`Part` is one thing that could be simpler, with its choices from the simplest (0)
+to how it was (``most``). What the exercise may rely on stays as it was: masks, zeros, NaN
+and infinities keep their places, probabilities sum to 1, orthonormal rows stay so, and a
+token's identifier goes on naming the token's row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
+
+import numpy as np
+
+from llm_math_tests.answers.values import Blocks, Given, Value, cast, dtype_name, is_array, plain
+from llm_math_tests.exercise import Inputs
+
+_FLOATS = ("float64", "float32", "float16", "bfloat16")
+_ONE_BY_ONE = 6
+"""Up to so many rows (or blocks) are left out one by one, more only from the end."""
+_DIGITS = (0, 1, 2, 3)
+"""How many digits a round number has; with 0, what is below 10 is a whole number."""
+
+Chosen = tuple[int, ...]
+"""A choice for each part."""
+
+
+class NoSuchInputs(Exception):
+    """These choices do not go together."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that could be simpler."""
+
+    kind: str
+    """argument, axes, items, length, number, dtype, size or digits"""
+    of: object
+    """The argument, or the length, that it is about; None for all."""
+    most: int
+    """The choice that leaves it as it was."""
+    second: int = 0
+    """Next to the simplest choice: a start where the simplest does not fail."""
+    options: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Array:
+    """What is to stay true of an array."""
+
+    argument: str
+    shape: tuple[int, ...]
+    ids_of: int
+    """Its whole numbers name tokens among so many; 0 if they do not."""
+    summing: int | None
+    """The axis along which its numbers sum to 1, counted from the end."""
+    orthonormal: bool
+
+
+class Simpler:
+    """All that could be simpler about some inputs."""
+
+    def __init__(self, inputs: Inputs, optional: Sequence[str], standard: str) -> None:
+        """``optional`` arguments may be left out; ``standard`` is the everyday dtype."""
+        self._standard = standard
+        arrays = [(name, array) for name, value in inputs.items() for array in _arrays(value)]
+        self._arrays = [
+            _Array(
+                name,
+                plain(array).shape,
+                _vocabulary(array, arrays, inputs),
+                _summing(array),
+                _orthonormal(array),
+            )
+            for name, array in arrays
+        ]
+        lengths = sorted({n for array in self._arrays for n in array.shape if n > 1}, reverse=True)
+        self.parts: list[Part] = [Part("argument", name, 1) for name in optional if name in inputs]
+        for length, most in _droppable([array for _, array in arrays]).items():
+            self.parts.append(Part("axes", length, most, most))
+        for name, value in inputs.items():
+            if isinstance(value, (list, Blocks)):
+                self.parts += _fewer("items", name, len(items_of(value)))
+        for length in lengths:
+            self.parts += _fewer("length", length, length, _divisor(length, lengths))
+        for name, value in inputs.items():
+            if type(value) is int and value > 1 and name != "axis":
+                follows = (0,) if value in lengths else ()
+                options = (*follows, *_ladder(value))
+                self.parts.append(Part("number", name, len(options) - 1, 1, options))
+        floats = [array for _, array in arrays if _is_float(array)]
+        if any(dtype_name(array) != standard for array in floats):
+            self.parts.append(Part("dtype", None, 1, 1))
+        for name in inputs:
+            own = [i for i, (argument, array) in enumerate(arrays)
+                   if argument == name and _is_float(array)]  # fmt: skip
+            exponent = max((_exponent(arrays[i][1]) for i in own), default=0, key=abs)
+            if exponent and all(self._may_be_scaled(i) for i in own):
+                steps = (0, *_ladder(abs(exponent)))
+                options = tuple(int(math.copysign(step, exponent)) for step in steps)
+                self.parts.append(Part("size", name, len(options) - 1, len(options) - 1, options))
+            if any(not _is_round(arrays[i][1]) for i in own):
+                self.parts.append(Part("digits", name, len(_DIGITS), 1))
+
+    @property
+    def as_it_was(self) -> Chosen:
+        """The choices that change nothing."""
+        return tuple(part.most for part in self.parts)
+
+    @property
+    def starts(self) -> tuple[Chosen, ...]:
+        """The simplest choices and the next to them: most failures need no more."""
+        return tuple(0 for _ in self.parts), tuple(part.second for part in self.parts)
+
+    def made(self, inputs: Inputs, chosen: Chosen) -> Inputs:
+        """The inputs, made simpler as chosen; :class:`NoSuchInputs` where that cannot be."""
+        if chosen == self.as_it_was:
+            return inputs
+        choices = list(zip(self.parts, chosen, strict=True))
+        left_out = {part.of for part, choice in choices if part.kind == "argument" and not choice}
+        kept: dict[object, list[int]] = {}
+        for part, choice in reversed(choices):  # the smaller lengths first
+            if part.kind == "length":
+                kept[part.of] = _kept(part, choice, choices, kept)
+        items = {part.of: _kept(part, choice, choices, {}) for part, choice in choices
+                 if part.kind == "items"}  # fmt: skip
+        numbers = {part.of: part.options[choice] for part, choice in choices
+                   if part.kind == "number"}  # fmt: skip
+        fresh = iter(
+            [
+                self._array(array, facts, choices, kept, numbers)
+                for array, facts in zip(
+                    (array for value in inputs.values() for array in _arrays(value)),
+                    self._arrays,
+                    strict=True,
+                )
+            ]
+        )
+        made = {}
+        for name, value in inputs.items():
+            rebuilt = _rebuilt(value, fresh)
+            if name in left_out:
+                continue
+            if name in items:
+                rebuilt = _only(rebuilt, items[name])
+            if name in numbers:
+                rebuilt = numbers[name] or len(kept[value])
+            made[name] = rebuilt
+        return made
+
+    def _may_be_scaled(self, i: int) -> bool:
+        return self._arrays[i].summing is None and not self._arrays[i].orthonormal
+
+    def _array(
+        self,
+        array: Value,
+        facts: _Array,
+        choices: list[tuple[Part, int]],
+        kept: dict[object, list[int]],
+        numbers: dict[object, int],
+    ) -> Value:
+        """One array, made simpler."""
+        about = (None, facts.argument)
+        chosen = {part.kind: (part, choice) for part, choice in choices if part.of in about}
+        values = plain(array)
+        for axis, length in enumerate(facts.shape):
+            if length in kept and values.shape[axis]:
+                values = values.take(kept[length], axis=axis)
+        for part, choice in choices:
+            if part.kind == "axes" and facts.shape[:1] == (part.of,):
+                for _ in range(part.most - choice):
+                    if not len(values):
+                        raise NoSuchInputs("nothing along the axis")
+                    values = values[0]
+        if facts.ids_of:
+            values = _renamed(values, facts.ids_of, kept, numbers)
+        if not _is_float(array):
+            return np.ascontiguousarray(values).reshape(values.shape)
+        exact = np.array(values, np.float64)
+        if "size" in chosen:
+            part, choice = chosen["size"]
+            exact = _times_power(exact, part.options[choice] - part.options[part.most])
+        if "digits" in chosen and chosen["digits"][1] < len(_DIGITS) and not facts.orthonormal:
+            digits = _DIGITS[chosen["digits"][1]]
+            exact = _rounded(exact, digits if facts.summing is None else max(digits, 1))
+        if facts.summing is not None:
+            exact = _summing_to_one(exact, facts.summing)
+        dtype = dtype_name(array)
+        if "dtype" in chosen and not chosen["dtype"][1]:
+            dtype = self._standard
+        with np.errstate(over="ignore", under="ignore"):
+            made = cast(exact, dtype)
+        if not np.array_equal(np.isfinite(plain(made)), np.isfinite(exact)):
+            raise NoSuchInputs("out of the dtype's range")
+        if facts.orthonormal and not _orthonormal(made):
+            raise NoSuchInputs("not orthonormal any more")
+        return made
+
+
+def size_of(inputs: Inputs) -> int:
+    """How many numbers there are to follow."""
+    return sum(plain(array).size for value in inputs.values() for array in _arrays(value)) + sum(
+        value is not None and not isinstance(value, Given) for value in inputs.values()
+    )
+
+
+def holds_only_plain_layouts(inputs: Inputs) -> bool:
+    """Whether no array is strided, transposed or read-only: that would be lost here."""
+    return all(
+        plain(array).flags.c_contiguous and plain(array).flags.writeable
+        for value in inputs.values()
+        for array in _arrays(value)
+    )
+
+
+def _arrays(value: Value) -> Iterator[Value]:
+    """All arrays in a value, those of an iterator's blocks as well."""
+    if is_array(value):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _arrays(item)
+    elif isinstance(value, (tuple, list, Blocks)):
+        for item in items_of(value):
+            yield from _arrays(item)
+
+
+def items_of(value: tuple[Value, ...] | list[Value] | Blocks) -> tuple[Value, ...]:
+    """What a sequence or an iterator holds."""
+    return value.arrays if isinstance(value, Blocks) else tuple(value)
+
+
+def _rebuilt(value: Value, fresh: Iterator[Value]) -> Value:
+    """The value with its arrays replaced, in the order of :func:`_arrays`."""
+    if is_array(value):
+        return next(fresh)
+    if isinstance(value, Blocks):
+        return Blocks(tuple(_rebuilt(item, fresh) for item in value.arrays))
+    if isinstance(value, (tuple, list)):
+        return type(value)(_rebuilt(item, fresh) for item in value)
+    if isinstance(value, dict):
+        return {key: _rebuilt(item, fresh) for key, item in value.items()}
+    return value
+
+
+def _only(value: Value, kept: list[int]) -> Value:
+    if isinstance(value, Blocks):
+        return Blocks(tuple(value.arrays[i] for i in kept))
+    return [value[i] for i in kept]
+
+
+def _ladder(most: int) -> tuple[int, ...]:
+    """1, 2, 3, 4, 6, 8, 12, ... up to ``most``."""
+    steps = {1, most} | {2**i for i in range(1, 40)} | {3 * 2**i for i in range(40)}
+    return tuple(sorted(step for step in steps if step <= most))
+
+
+def _divisor(length: int, lengths: Sequence[int]) -> int:
+    """The largest other length that it is a multiple of, 0 if there is none."""
+    return next((n for n in lengths if n < length and length % n == 0), 0)
+
+
+def _fewer(kind: str, of: object, count: int, divisor: int = 0) -> list[Part]:
+    """The parts that leave some of ``count`` things out.
+
+    A length may have to stay a multiple of another: option ``-divisor`` says that it does.
+    """
+    if count < 2:
+        return []
+    if count <= _ONE_BY_ONE:
+        return [Part(kind, of, 1, int(i < 2), (i,)) for i in range(count)]
+    options = (*((-divisor,) if divisor else ()), *_ladder(count))
+    return [Part(kind, of, len(options) - 1, 0 if divisor else 1, options)]
+
+
+def _kept(
+    part: Part, choice: int, choices: list[tuple[Part, int]], kept: dict[object, list[int]]
+) -> list[int]:
+    """Which of several things stay: at least the first."""
+    if len(part.options) > 1:
+        count = part.options[choice]
+        if count < 0:
+            assert isinstance(part.of, int)
+            count = part.of // -count * len(kept[-count])
+        return list(range(count))
+    same = [(p, c) for p, c in choices if (p.kind, p.of) == (part.kind, part.of)]
+    return [p.options[0] for p, c in same if c] or [0]
+
+
+def _droppable(arrays: list[Value]) -> dict[int, int]:
+    """By length of the first axis: how many leading axes the arrays that begin so may lose.
+
+    They are the axes that these arrays have in common, but one that holds the numbers.
+    """
+    most: dict[int, int] = {}
+    for length in dict.fromkeys(plain(array).shape[:1] for array in arrays):
+        alike = [array for array in arrays if length and plain(array).shape[:1] == length]
+        if alike:
+            shared = zip(*(plain(array).shape for array in alike), strict=False)
+            common = len(list(takewhile(lambda lengths: len(set(lengths)) == 1, shared)))
+            floats = [plain(array).ndim - 1 for array in alike if _is_float(array)]
+            most[length[0]] = min(common, max(floats, default=common))
+    return {length: count for length, count in most.items() if count}
+
+
+def _is_float(array: Value) -> bool:
+    return dtype_name(array) in _FLOATS
+
+
+def _vocabulary(array: Value, arrays: list[tuple[str, Value]], inputs: Inputs) -> int:
+    """Among how many the whole numbers of an array choose, 0 if they do not."""
+    values = plain(array)
+    if values.dtype.kind not in "iu" or not values.size:
+        return 0
+    floats = [plain(other) for _, other in arrays if _is_float(other)]
+    beside = [f.shape[-1] for f in floats if f.ndim and f.shape[:-1] == values.shape]
+    tables = [f.shape[0] for f in floats if f.ndim == 2]
+    among = inputs.get("vocab_size") or (*beside, *tables, 0)[0]
+    return int(among) if among and values.max() < among else 0
+
+
+def _renamed(
+    ids: np.ndarray, among: int, kept: dict[object, list[int]], numbers: dict[object, int]
+) -> np.ndarray:
+    """The identifiers in a smaller vocabulary; the rows that stay keep their tokens."""
+    rows = kept.get(among)
+    if rows is None:
+        rows = list(range(numbers.get("vocab_size", among) or among))
+    place = {row: i for i, row in enumerate(rows)}
+    rename = partial(_place, place=place, among=len(rows))
+    return np.array([rename(int(i)) for i in ids.ravel()], ids.dtype).reshape(ids.shape)
+
+
+def _place(token: int, place: dict[int, int], among: int) -> int:
+    return token if token < 0 else place.get(token, token % among)
+
+
+def _exponent(array: Value) -> int:
+    """The power of ten of the largest number, 0 if there is none."""
+    values = np.abs(plain(array).astype(np.float64))
+    largest = float(values.max(initial=0, where=np.isfinite(values)))
+    return math.floor(math.log10(largest)) if largest else 0
+
+
+def _times_power(values: np.ndarray, exponent: int) -> np.ndarray:
+    scaled = np.where(np.isfinite(values), values * 10.0**exponent, values)
+    if ((scaled == 0) != (values == 0)).any():
+        raise NoSuchInputs("too small")
+    return scaled
+
+
+def _rounded(values: np.ndarray, digits: int) -> np.ndarray:
+    """Round to digits of the largest number; what is no zero stays none."""
+    decimals = max(digits, 1) - 1 - _exponent(values)
+    if not digits and _exponent(values) > -3:
+        decimals = min(decimals, 0)
+    if abs(decimals) > 300:
+        raise NoSuchInputs("out of range")
+    step = float(f"1e{-decimals}")
+
+    def one(x: float) -> float:
+        if not math.isfinite(x) or x == 0:
+            return x
+        return round(x, decimals) or math.copysign(step, x)
+
+    return np.array([one(float(x)) for x in values.ravel()], np.float64).reshape(values.shape)
+
+
+def _is_round(array: Value) -> bool:
+    values = plain(array)
+    if values.size > 1000:
+        return False
+    exact = values.astype(np.float64)
+    try:
+        return np.array_equal(cast(_rounded(exact, 0), str(values.dtype)), values, equal_nan=True)
+    except NoSuchInputs:
+        return True
+
+
+def _summing(array: Value) -> int | None:
+    """The axis, from the end, along which an array's numbers are probabilities."""
+    values = plain(array)
+    if not _is_float(array) or not values.size:
+        return None
+    exact = values.astype(np.float64)
+    near = 1e-2 if dtype_name(array) in ("float16", "bfloat16") else 1e-5
+    if not np.isfinite(exact).all() or (exact < 0).any():
+        return None
+    for axis in range(-1, -values.ndim - 1, -1):
+        if values.shape[axis] > 1 and np.allclose(exact.sum(axis=axis), 1, rtol=0, atol=near):
+            return axis
+    return None
+
+
+def _summing_to_one(values: np.ndarray, axis: int) -> np.ndarray:
+    """Probabilities again: the largest of a row takes what is missing."""
+    if -axis > values.ndim:
+        raise NoSuchInputs("no such axis any more")
+    rows = np.moveaxis(values.copy(), axis, -1)
+    if not (rows.sum(axis=-1) > 0).all():
+        raise NoSuchInputs("a row of zeros")
+    for index in np.ndindex(rows.shape[:-1]):
+        row = rows[index]
+        largest = int(np.argmax(row))
+        others = math.fsum(float(x) for i, x in enumerate(row) if i != largest)
+        if others >= 1:
+            raise NoSuchInputs("more than 1")
+        row[largest] = round(1 - others, 12)
+    return np.moveaxis(rows, -1, axis)
+
+
+def _orthonormal(array: Value) -> bool:
+    """Whether the rows of its matrices are of length 1 and at right angles."""
+    values = plain(array)
+    if not _is_float(array) or values.ndim < 2 or not values.size or values.size > 10_000:
+        return False
+    exact = values.astype(np.float64)
+    if not np.isfinite(exact).all() or values.shape[-2] > values.shape[-1]:
+        return False
+    products = exact @ np.swapaxes(exact, -1, -2)
+    return bool(np.allclose(products, np.eye(values.shape[-2]), atol=1e-2))
