@@ -20,9 +20,10 @@ from llm_math_tests.answers.in_process import InProcess
 from llm_math_tests.answers.values import Bfloat16, Blocks
 from llm_math_tests.checks.wrong import Compared, Wrong
 from llm_math_tests.diagnosis import smallest
+from llm_math_tests.diagnosis.smallest.rounding import NoSuchInputs
 from llm_math_tests.diagnosis.smallest.search import Budget, simplest
 from llm_math_tests.diagnosis.smallest.shown import shown
-from llm_math_tests.diagnosis.smallest.simpler import NoSuchInputs, Simpler, size_of
+from llm_math_tests.diagnosis.smallest.simpler import Simpler, size_of
 from llm_math_tests.exercise import Case, Check
 from llm_math_tests.exercises import exercise, names
 from llm_math_tests.run import Engine, Solution

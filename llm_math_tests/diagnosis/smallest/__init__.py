@@ -19,11 +19,11 @@ from llm_math_tests.answers.answer import Clock, parameters_of
 from llm_math_tests.checks.promises import DEFAULT_FLOAT
 from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
 from llm_math_tests.diagnosis.form import of_another_form
+from llm_math_tests.diagnosis.smallest.rounding import NoSuchInputs
 from llm_math_tests.diagnosis.smallest.search import Budget, simplest
 from llm_math_tests.diagnosis.smallest.shown import shown
 from llm_math_tests.diagnosis.smallest.simpler import (
     Chosen,
-    NoSuchInputs,
     Simpler,
     holds_only_plain_layouts,
     size_of,

@@ -17,9 +17,19 @@ from itertools import takewhile
 import numpy as np
 
 from llm_math_tests.answers.values import Blocks, Given, Value, cast, dtype_name, is_array, plain
+from llm_math_tests.diagnosis.smallest.rounding import (
+    NoSuchInputs,
+    exponent,
+    is_float,
+    is_round,
+    orthonormal,
+    rounded,
+    summing,
+    summing_to_one,
+    times_power,
+)
 from llm_math_tests.exercise import Inputs
 
-_FLOATS = ("float64", "float32", "float16", "bfloat16")
 _ONE_BY_ONE = 6
 """Up to so many rows (or blocks) are left out one by one, more only from the end."""
 _DIGITS = (0, 1, 2, 3)
@@ -27,10 +37,6 @@ _DIGITS = (0, 1, 2, 3)
 
 Chosen = tuple[int, ...]
 """A choice for each part."""
-
-
-class NoSuchInputs(Exception):
-    """These choices do not go together."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,8 @@ class Simpler:
                 name,
                 plain(array).shape,
                 _vocabulary(array, arrays, inputs),
-                _summing(array),
-                _orthonormal(array),
+                summing(array),
+                orthonormal(array),
             )
             for name, array in arrays
         ]
@@ -92,18 +98,18 @@ class Simpler:
                 follows = (0,) if value in lengths else ()
                 options = (*follows, *_ladder(value))
                 self.parts.append(Part("number", name, len(options) - 1, 1, options))
-        floats = [array for _, array in arrays if _is_float(array)]
+        floats = [array for _, array in arrays if is_float(array)]
         if any(dtype_name(array) != standard for array in floats):
             self.parts.append(Part("dtype", None, 1, 1))
         for name in inputs:
             own = [i for i, (argument, array) in enumerate(arrays)
-                   if argument == name and _is_float(array)]  # fmt: skip
-            exponent = max((_exponent(arrays[i][1]) for i in own), default=0, key=abs)
-            if exponent and all(self._may_be_scaled(i) for i in own):
-                steps = (0, *_ladder(abs(exponent)))
-                options = tuple(int(math.copysign(step, exponent)) for step in steps)
+                   if argument == name and is_float(array)]  # fmt: skip
+            power = max((exponent(arrays[i][1]) for i in own), default=0, key=abs)
+            if power and all(self._may_be_scaled(i) for i in own):
+                steps = (0, *_ladder(abs(power)))
+                options = tuple(int(math.copysign(step, power)) for step in steps)
                 self.parts.append(Part("size", name, len(options) - 1, len(options) - 1, options))
-            if any(not _is_round(arrays[i][1]) for i in own):
+            if any(not is_round(arrays[i][1]) for i in own):
                 self.parts.append(Part("digits", name, len(_DIGITS), 1))
 
     @property
@@ -178,17 +184,17 @@ class Simpler:
                     values = values[0]
         if facts.ids_of:
             values = _renamed(values, facts.ids_of, kept, numbers)
-        if not _is_float(array):
+        if not is_float(array):
             return np.ascontiguousarray(values).reshape(values.shape)
         exact = np.array(values, np.float64)
         if "size" in chosen:
             part, choice = chosen["size"]
-            exact = _times_power(exact, part.options[choice] - part.options[part.most])
+            exact = times_power(exact, part.options[choice] - part.options[part.most])
         if "digits" in chosen and chosen["digits"][1] < len(_DIGITS) and not facts.orthonormal:
             digits = _DIGITS[chosen["digits"][1]]
-            exact = _rounded(exact, digits if facts.summing is None else max(digits, 1))
+            exact = rounded(exact, digits if facts.summing is None else max(digits, 1))
         if facts.summing is not None:
-            exact = _summing_to_one(exact, facts.summing)
+            exact = summing_to_one(exact, facts.summing)
         dtype = dtype_name(array)
         if "dtype" in chosen and not chosen["dtype"][1]:
             dtype = self._standard
@@ -196,7 +202,7 @@ class Simpler:
             made = cast(exact, dtype)
         if not np.array_equal(np.isfinite(plain(made)), np.isfinite(exact)):
             raise NoSuchInputs("out of the dtype's range")
-        if facts.orthonormal and not _orthonormal(made):
+        if facts.orthonormal and not orthonormal(made):
             raise NoSuchInputs("not orthonormal any more")
         return made
 
@@ -302,13 +308,9 @@ def _droppable(arrays: list[Value]) -> dict[int, int]:
         if alike:
             shared = zip(*(plain(array).shape for array in alike), strict=False)
             common = len(list(takewhile(lambda lengths: len(set(lengths)) == 1, shared)))
-            floats = [plain(array).ndim - 1 for array in alike if _is_float(array)]
+            floats = [plain(array).ndim - 1 for array in alike if is_float(array)]
             most[length[0]] = min(common, max(floats, default=common))
     return {length: count for length, count in most.items() if count}
-
-
-def _is_float(array: Value) -> bool:
-    return dtype_name(array) in _FLOATS
 
 
 def _vocabulary(array: Value, arrays: list[tuple[str, Value]], inputs: Inputs) -> int:
@@ -316,7 +318,7 @@ def _vocabulary(array: Value, arrays: list[tuple[str, Value]], inputs: Inputs) -
     values = plain(array)
     if values.dtype.kind not in "iu" or not values.size:
         return 0
-    floats = [plain(other) for _, other in arrays if _is_float(other)]
+    floats = [plain(other) for _, other in arrays if is_float(other)]
     beside = [f.shape[-1] for f in floats if f.ndim and f.shape[:-1] == values.shape]
     tables = [f.shape[0] for f in floats if f.ndim == 2]
     among = inputs.get("vocab_size") or (*beside, *tables, 0)[0]
@@ -337,89 +339,3 @@ def _renamed(
 
 def _place(token: int, place: dict[int, int], among: int) -> int:
     return token if token < 0 else place.get(token, token % among)
-
-
-def _exponent(array: Value) -> int:
-    """The power of ten of the largest number, 0 if there is none."""
-    values = np.abs(plain(array).astype(np.float64))
-    largest = float(values.max(initial=0, where=np.isfinite(values)))
-    return math.floor(math.log10(largest)) if largest else 0
-
-
-def _times_power(values: np.ndarray, exponent: int) -> np.ndarray:
-    scaled = np.where(np.isfinite(values), values * 10.0**exponent, values)
-    if ((scaled == 0) != (values == 0)).any():
-        raise NoSuchInputs("too small")
-    return scaled
-
-
-def _rounded(values: np.ndarray, digits: int) -> np.ndarray:
-    """Round to digits of the largest number; what is no zero stays none."""
-    decimals = max(digits, 1) - 1 - _exponent(values)
-    if not digits and _exponent(values) > -3:
-        decimals = min(decimals, 0)
-    if abs(decimals) > 300:
-        raise NoSuchInputs("out of range")
-    step = float(f"1e{-decimals}")
-
-    def one(x: float) -> float:
-        if not math.isfinite(x) or x == 0:
-            return x
-        return round(x, decimals) or math.copysign(step, x)
-
-    return np.array([one(float(x)) for x in values.ravel()], np.float64).reshape(values.shape)
-
-
-def _is_round(array: Value) -> bool:
-    values = plain(array)
-    if values.size > 1000:
-        return False
-    exact = values.astype(np.float64)
-    try:
-        return np.array_equal(cast(_rounded(exact, 0), str(values.dtype)), values, equal_nan=True)
-    except NoSuchInputs:
-        return True
-
-
-def _summing(array: Value) -> int | None:
-    """The axis, from the end, along which an array's numbers are probabilities."""
-    values = plain(array)
-    if not _is_float(array) or not values.size:
-        return None
-    exact = values.astype(np.float64)
-    near = 1e-2 if dtype_name(array) in ("float16", "bfloat16") else 1e-5
-    if not np.isfinite(exact).all() or (exact < 0).any():
-        return None
-    for axis in range(-1, -values.ndim - 1, -1):
-        if values.shape[axis] > 1 and np.allclose(exact.sum(axis=axis), 1, rtol=0, atol=near):
-            return axis
-    return None
-
-
-def _summing_to_one(values: np.ndarray, axis: int) -> np.ndarray:
-    """Probabilities again: the largest of a row takes what is missing."""
-    if -axis > values.ndim:
-        raise NoSuchInputs("no such axis any more")
-    rows = np.moveaxis(values.copy(), axis, -1)
-    if not (rows.sum(axis=-1) > 0).all():
-        raise NoSuchInputs("a row of zeros")
-    for index in np.ndindex(rows.shape[:-1]):
-        row = rows[index]
-        largest = int(np.argmax(row))
-        others = math.fsum(float(x) for i, x in enumerate(row) if i != largest)
-        if others >= 1:
-            raise NoSuchInputs("more than 1")
-        row[largest] = round(1 - others, 12)
-    return np.moveaxis(rows, -1, axis)
-
-
-def _orthonormal(array: Value) -> bool:
-    """Whether the rows of its matrices are of length 1 and at right angles."""
-    values = plain(array)
-    if not _is_float(array) or values.ndim < 2 or not values.size or values.size > 10_000:
-        return False
-    exact = values.astype(np.float64)
-    if not np.isfinite(exact).all() or values.shape[-2] > values.shape[-1]:
-        return False
-    products = exact @ np.swapaxes(exact, -1, -2)
-    return bool(np.allclose(products, np.eye(values.shape[-2]), atol=1e-2))
