@@ -99,7 +99,11 @@ def _how_to(session: Session, name: str, track: str) -> Iterator[str]:
     what = docstring(exercise(name), track).split("\n")[0]
     yield from textwrap.wrap(f"{name}: {what}", WIDTH, initial_indent="  ", subsequent_indent="  ")
     yield ""
-    yield f"1. Open {clean(answer.where.shown)}" + (f", line {answer.line}" if answer.line else "")
+    place = clean(answer.where.shown)
+    if answer.where.path.exists():
+        yield f"1. Open {place}" + (f", line {answer.line}" if answer.line else "")
+    else:
+        yield f"1. Run llm-math init . and open {place}"
     yield "2. Its docstring is the lesson. Write the body: it takes the place of"
     yield "   raise NotImplementedError. Save."
     if any(check.level == "core" for check in exercise(name).checks_in(track)):

@@ -76,6 +76,12 @@ class TestWithoutACommand:
         assert "pytest --exercise softmax --track numpy" in out
         assert "raise NotImplementedError" in out
 
+    def test_a_missing_file_is_made_first(self, here, said):
+        shutil.rmtree(here / "student" / "softmax")
+        assert "1. Run llm-math init . and open student/softmax/with_numpy.py" in said()
+        assert main(["init", "."]) == 0
+        assert "1. Open student/softmax/with_numpy.py, line 13" in said()
+
     def test_what_is_wrong_comes_next(self, here, said):
         (here / "student/softmax/with_numpy.py").write_text(NAIVE)
         out = said()
