@@ -229,6 +229,8 @@ def spelled(value: Value) -> str:
         return f"the function {value.name}"
     if isinstance(value, Odd):
         return value.looks
+    if isinstance(value, dict):
+        return f"a dict of {len(value)}"
     if isinstance(value, (tuple, list)):
         kind = type(value).__name__
         if any(isinstance(item, (tuple, list)) for item in value):

@@ -105,11 +105,12 @@ def is_explained(session: Session, records: list[dict[str, Any]]) -> bool:
     """Whether an earlier failure of the same answer had the very same cause."""
     cause = _cause(_shown(records))
     key = (records[0]["exercise"], records[0]["track"])
-    return bool(cause) and any(
-        cause == _cause(_shown(kept))
-        for (name, track, check), kept in session.outcomes.items()
-        if (name, track) == key and check != records[0]["check"]
-    )
+    for (name, track, check), kept in session.outcomes.items():
+        if check == records[0]["check"] and (name, track) == key:
+            return False
+        if (name, track) == key and cause and cause == _cause(_shown(kept)):
+            return True
+    return False
 
 
 def _shown(records: list[dict[str, Any]]) -> dict[str, Any]:
