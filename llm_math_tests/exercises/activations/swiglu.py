@@ -248,8 +248,8 @@ EXERCISE = Exercise(
         Mistake(
             "gate_held_constant",
             "detached the gate: autograd has to go through silu as well",
-            "torch.sigmoid(score)",
-            "torch.sigmoid(score).detach()",
+            "score * torch.sigmoid(score)",
+            "(score * torch.sigmoid(score)).detach()",
             track="torch",
         ),
         Mistake(

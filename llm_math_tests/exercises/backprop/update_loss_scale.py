@@ -299,13 +299,13 @@ EXERCISE = Exercise(
             "if not found_inf:",
         ),
         Mistake(
-            "doubled_every_interval_only",
+            "never_halved",
             "never halved: the same step overflows again and again",
             _HALVED,
             "return scale, 0",
         ),
         Mistake(
-            "doubled_and_halved_by_10",
+            "divided_by_ten",
             "divided by 10 instead of 2",
             _HALVED,
             "return scale / 10, 0",

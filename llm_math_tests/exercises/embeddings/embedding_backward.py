@@ -208,8 +208,18 @@ EXERCISE = Exercise(
             "looked_up_instead",
             "picked rows of the gradient by id: that is the lookup once more, not its derivative",
             _LINE,
+            "flat = grad_output.reshape(-1, grad_output.shape[-1])\n        grad[ids] = flat[ids]",
+        ),
+        Mistake(
+            "looked_up_where_there_is_a_row",
+            "picked rows of the gradient by id: that is the lookup once more, not its derivative",
+            "return grad",
             "flat = grad_output.reshape(-1, grad_output.shape[-1])\n"
-            "        grad[ids] = flat[np.asarray(ids).astype(int) % len(flat)]",
+            "    ids = np.unique(token_ids)\n"
+            "    ids = ids[ids < len(flat)]\n"
+            "    grad[...] = 0\n"
+            "    grad[ids] = flat[ids]\n"
+            "    return grad",
         ),
         Mistake(
             "one_row_for_each_token",
@@ -236,8 +246,8 @@ EXERCISE = Exercise(
             "grad[ids] = -sums",
         ),
         Mistake(
-            "not_zeroed",
-            "started from a small number, not from 0",
+            "started_from_a_small_number",
+            "started from 1e-8, not from 0",
             _GRAD,
             _GRAD + " + grad_output.dtype.type(1e-8)",
         ),

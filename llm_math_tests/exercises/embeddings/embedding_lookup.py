@@ -175,7 +175,13 @@ EXERCISE = Exercise(
             "columns_picked",
             "picked columns of the table: tokens are its rows",
             _ROWS,
-            "rows = _as_float(table.T.reshape(table.shape)[token_ids.reshape(-1)])",
+            "return _as_float(table[:, token_ids])",
+        ),
+        Mistake(
+            "columns_picked_as_rows",
+            "picked columns of the table: tokens are its rows",
+            _ROWS,
+            "return _as_float(table.T[token_ids])",
         ),
         Mistake(
             "counts_from_one",

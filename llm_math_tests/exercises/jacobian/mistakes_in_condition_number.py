@@ -81,9 +81,7 @@ MISTAKES = (
         "eigenvalues",
         "took eigenvalues, which are not singular values (and need a square matrix)",
         _SIGMA,
-        "if matrices.shape[-1] != matrices.shape[-2]:\n"
-        "        matrices = matrices @ np.swapaxes(matrices, -1, -2)\n"
-        "    sigma = -np.sort(-np.abs(np.linalg.eigvals(matrices)), axis=-1)\n"
+        "sigma = -np.sort(-np.abs(np.linalg.eigvals(matrices)), axis=-1)\n"
         "    sigma = sigma.astype(matrices.dtype)",
     ),
     Mistake(

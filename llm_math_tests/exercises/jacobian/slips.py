@@ -72,4 +72,11 @@ DIFFERENCES = (
             ("step = h * direction", "h = h * np.abs(x).max()\n        step = h * direction")
         ),
     ),
+    Mistake(
+        "step_relative_to_each_x",
+        "made the step as large as x: no step at all at 0, far too wide at 10000",
+        edit=in_file(
+            ("step = h * direction", "h = h * abs(x @ direction)\n        step = h * direction")
+        ),
+    ),
 )

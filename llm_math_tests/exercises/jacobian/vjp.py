@@ -95,9 +95,8 @@ EXERCISE = Exercise(
             "multiplied_from_the_right",
             "multiplied u into the columns: J u, not u^T J",
             _RETURN,
-            "rows = [_derivative_along(f, at, _basis(at, j)) for j in range(at.shape[0])]\n"
-            "    k = min(len(rows), len(weights))\n"
-            "    return sum(weights[j] * rows[j] for j in range(k)).astype(_as_float(x).dtype)",
+            "columns = [_derivative_along(f, at, _basis(at, j)) for j in range(at.shape[0])]\n"
+            "    return (np.stack(columns, axis=1) @ weights).astype(_as_float(x).dtype)",
         ),
         Mistake(
             "u_ignored",
@@ -115,13 +114,26 @@ EXERCISE = Exercise(
             "weights_normalized",
             "made the weights sum to 1 first: they are what they are",
             _AT,
-            f"{_AT}\n    weights = weights / np.maximum(np.abs(weights).sum(), 1e-99)",
+            f"{_AT}\n    weights = weights / (weights.sum() or 1)",
+        ),
+        Mistake(
+            "weights_normalized_zeros_too",
+            "made the weights sum to 1 first: they are what they are",
+            _AT,
+            f"{_AT}\n    weights = weights / weights.sum()",
         ),
         Mistake(
             "not_summed",
             "multiplied by u and did not sum over the outputs",
             _PRODUCT,
             _PRODUCT.replace(".sum()", ""),
+        ),
+        Mistake(
+            "not_summed_outputs_first",
+            "multiplied by u and did not sum over the outputs",
+            _PRODUCT,
+            _PRODUCT.replace(".sum()", ""),
+            also=((_RETURN, _RETURN.replace("(found)", "(found, axis=1)")),),
         ),
         Mistake(
             "weights_after_rounding",

@@ -222,7 +222,7 @@ EXERCISE = Exercise(
             "only_the_maximum", "returned the maximum alone", _SUM, "out = top.squeeze(axis=axis)"
         ),
         Mistake(
-            "over_the_whole_array",
+            "maximum_of_the_whole_array",
             "subtracted the maximum of the whole array: rows far below it underflow to log 0",
             _TOP,
             "top = np.zeros_like(numbers.max(axis=axis, keepdims=True))\n"

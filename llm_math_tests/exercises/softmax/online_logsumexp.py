@@ -204,6 +204,14 @@ EXERCISE = Exercise(
             "total * np.exp(safe - top)",
         ),
         Mistake(
+            "rescaled_the_wrong_way_from_minus_infinity",
+            "scaled the running sum by exp(m' - m): it must shrink when the maximum rises",
+            "total = added if total is None else total * np.exp(top - safe) + added",
+            "if total is None:\n"
+            "                total, top = np.zeros_like(added), np.full_like(added, -np.inf)\n"
+            "            total = total * np.exp(safe - top) + added",
+        ),
+        Mistake(
             "block_not_shifted_by_the_new_maximum",
             "shifted each block by its own maximum, not by the running one",
             "terms = numbers - safe[..., None]",
@@ -263,6 +271,19 @@ EXERCISE = Exercise(
             "            break\n"
             "        width = block.shape[-1]\n"
             "        dtype = _as_float(block).dtype",
+        ),
+        Mistake(
+            "stopped_after_a_short_block",
+            "took a shorter block for the end",
+            "top = new_top",
+            "top = new_top\n        if block.shape[-1] < width:\n            break",
+            also=(
+                (
+                    "dtype = _as_float(block).dtype",
+                    "width = block.shape[-1] if total is None else width\n"
+                    "        dtype = _as_float(block).dtype",
+                ),
+            ),
         ),
         Mistake(
             "every_block_kept",

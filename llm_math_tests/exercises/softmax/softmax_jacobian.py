@@ -138,6 +138,9 @@ def _small() -> tuple[Case, ...]:
 _OUTER = "jacobian = p[..., :, None] * -p[..., None, :]"
 _DIAGONAL = "jacobian[..., diagonal, diagonal] += p"
 
+_ROWS_MIXED = "multiplied probabilities of different rows: the batch axis is not kept apart"
+_LIFTED = "lifted small probabilities to an epsilon"
+
 EXERCISE = Exercise(
     name="softmax_jacobian",
     topic="softmax",
@@ -227,11 +230,24 @@ EXERCISE = Exercise(
             "one_row_only",
             "used np.outer and np.diag, which know one row only",
             _OUTER,
-            f"if p.ndim > 1:\n        return np.diag(p.ravel()) - np.outer(p, p)\n    {_OUTER}",
+            "return np.diag(p) - np.outer(p, p)",
         ),
         Mistake(
             "rows_mixed",
-            "multiplied probabilities of different rows: the batch axis is not kept apart",
+            _ROWS_MIXED,
+            _OUTER,
+            "flat = p.reshape(-1, p.shape[-1])\n"
+            "    return p[..., None] * np.eye(p.shape[-1], dtype=p.dtype) - flat.T @ flat",
+        ),
+        Mistake(
+            "rows_mixed_in_one_large_matrix",
+            _ROWS_MIXED,
+            _OUTER,
+            "return np.diagflat(p) - np.outer(p, p)",
+        ),
+        Mistake(
+            "rows_mixed_and_summed",
+            _ROWS_MIXED,
             _OUTER,
             "flat = p.reshape(-1, p.shape[-1])\n"
             "    if len(flat) > 1:\n"
@@ -246,10 +262,22 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "small_probabilities_cut",
-            "lifted small probabilities to an epsilon",
+            _LIFTED,
             "p = _as_float(probs)",
             "p = _as_float(probs)\n"
             "    p = np.maximum(p, 1e-7 if p.itemsize > 2 else 1e-2).astype(p.dtype)",
+        ),
+        Mistake(
+            "small_probabilities_cut_at_1e_8",
+            _LIFTED,
+            "p = _as_float(probs)",
+            "p = np.maximum(_as_float(probs), 1e-8)",
+        ),
+        Mistake(
+            "small_probabilities_cut_at_1e_12",
+            _LIFTED,
+            "p = _as_float(probs)",
+            "p = np.maximum(_as_float(probs), 1e-12)",
         ),
         Mistake(
             "two_axes_only",

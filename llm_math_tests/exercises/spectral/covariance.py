@@ -162,7 +162,7 @@ EXERCISE = Exercise(
             "divided_by_columns",
             "divided by the number of columns, not of rows, less one",
             _DIVIDED,
-            "out /= max(rows.shape[1] - 1, 1)",
+            "out /= rows.shape[1] - 1",
         ),
         Mistake(
             "not_centred", "did not subtract the mean of the rows", _CENTRED, "rows = rows + 0"
@@ -206,6 +206,12 @@ EXERCISE = Exercise(
             "out = np.triu(rows.T @ rows)",
         ),
         Mistake(
+            "one_triangle_below",
+            "filled one triangle and did not mirror it",
+            _PRODUCT,
+            "out = np.tril(rows.T @ rows)",
+        ),
+        Mistake(
             "correlation",
             "divided by the standard deviations as well: that is the correlation",
             _DIVIDED,
@@ -220,8 +226,8 @@ EXERCISE = Exercise(
             "out /= len(rows) - 1\n    out += 1e-8 * np.eye(len(out), dtype=out.dtype)",
         ),
         Mistake(
-            "summed_one_by_one",
-            "added the rows up one by one in float16, where a large sum swallows them",
+            habits.ADDED_UP_IN_HALF.name,
+            habits.ADDED_UP_IN_HALF.sentence,
             _PRODUCT,
             "low = rows.astype(_as_float(x).dtype)\n"
             "    pairs = low[:, :, None] * low[:, None, :]\n"
@@ -229,7 +235,7 @@ EXERCISE = Exercise(
         ),
         habits.SUMMED_IN_HALF,
         Mistake(
-            "mean_detached",
+            "rows_detached",
             "detached the rows from autograd",
             "rows = rows - rows.mean(dim=0)",
             "rows = (rows - rows.mean(dim=0)).detach()",

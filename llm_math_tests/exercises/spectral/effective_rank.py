@@ -263,9 +263,7 @@ EXERCISE = Exercise(
             "eigenvalues_taken",
             "took the magnitudes of eigenvalues, which are not the singular values",
             _SVD,
-            "low = _widened(_as_float(w))\n"
-            "    n = min(low.shape[-2:])\n"
-            "    sigma = np.abs(np.linalg.eigvals(low[..., :n, :n]))",
+            "low = _widened(_as_float(w))\n    sigma = np.abs(np.linalg.eigvals(low))",
         ),
         Mistake(
             "summed_over_the_batch",

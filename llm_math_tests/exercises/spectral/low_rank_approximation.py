@@ -210,15 +210,13 @@ EXERCISE = Exercise(
             "took columns of the third matrix: svd returns V^T already transposed",
             _CUT,
             "v = vt[..., :rank].swapaxes(-1, -2)\n"
-            "    v = np.concatenate([v, 0 * vt[..., :rank, v.shape[-1]:]], axis=-1)\n"
             "    out = (u[..., :rank] * sigma[..., None, :rank]) @ v",
         ),
         Mistake(
             "sigma_on_the_rows",
             "multiplied the rows of U by the singular values, not its columns",
             _CUT,
-            "s = np.resize(sigma[..., :rank], (*sigma.shape[:-1], u.shape[-2]))\n"
-            "    out = (u[..., :rank] * s[..., None]) @ vt[..., :rank, :]",
+            "out = (u[..., :rank] * sigma[..., :rank, None]) @ vt[..., :rank, :]",
         ),
         Mistake(
             "corner_kept",

@@ -199,8 +199,7 @@ EXERCISE = Exercise(
             "mean_along_the_rows",
             "added one number of the mean to each row, not to each column",
             _ADDED,
-            "m = _widened(_as_float(mean))[..., None, :]\n"
-            "    out += m.swapaxes(-1, -2) if out.shape[-2] == out.shape[-1] else m",
+            "m = _widened(_as_float(mean))[..., None, :]\n    out = out + m.swapaxes(-1, -2)",
         ),
         Mistake(
             "mean_of_the_coordinates_removed",
@@ -222,8 +221,7 @@ EXERCISE = Exercise(
             "transposed the components where nothing has to be",
             _PRODUCT,
             "v = _widened(_as_float(components))\n"
-            "    v = v.swapaxes(-1, -2) if v.shape[-1] == v.shape[-2] else v\n"
-            "    out = _widened(_as_float(z)) @ v",
+            "    out = _widened(_as_float(z)) @ v.swapaxes(-1, -2)",
         ),
         Mistake(
             "first_component_only",

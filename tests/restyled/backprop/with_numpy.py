@@ -102,9 +102,7 @@ def update_loss_scale__halved_when_good(scale, found_inf, good_steps, growth_int
     return scale * 0.5, 0
 
 
-def update_loss_scale__doubled_every_interval_only(
-    scale, found_inf, good_steps, growth_interval=2000
-):
+def update_loss_scale__never_halved(scale, found_inf, good_steps, growth_interval=2000):
     _checked(scale, good_steps, growth_interval)
     count = 0 if found_inf else good_steps + 1
     if count >= growth_interval:
@@ -112,7 +110,7 @@ def update_loss_scale__doubled_every_interval_only(
     return scale, count
 
 
-def update_loss_scale__doubled_and_halved_by_10(scale, found_inf, good_steps, growth_interval=2000):
+def update_loss_scale__divided_by_ten(scale, found_inf, good_steps, growth_interval=2000):
     _checked(scale, good_steps, growth_interval)
     if found_inf:
         return scale * 0.1, 0

@@ -196,9 +196,9 @@ def embedding_backward__sign_turned(grad_output, token_ids, vocab_size):
     return table.astype(_kind(grad_output))
 
 
-def embedding_backward__not_zeroed(grad_output, token_ids, vocab_size):
+def embedding_backward__started_from_a_small_number(grad_output, token_ids, vocab_size):
     _checked(grad_output, token_ids, vocab_size)
-    table = np.full((vocab_size, grad_output.shape[-1]), 1e-6, _wide(grad_output).dtype)
+    table = np.full((vocab_size, grad_output.shape[-1]), 1e-8, _wide(grad_output).dtype)
     for t, row in zip(*_lists(grad_output, token_ids), strict=True):
         table[t] += row
     return table.astype(_kind(grad_output))

@@ -137,7 +137,7 @@ def covariance__small_numbers_cut(x):
     return _narrow(result, x)
 
 
-def covariance__summed_one_by_one(x):
+def covariance__half_precision_running_sum(x):
     _need_table(x)
     centred = (_room(x) - _room(x).mean(axis=0)).astype(_real(x).dtype)
     total = np.zeros((x.shape[1], x.shape[1]), centred.dtype)

@@ -6,7 +6,7 @@ Each function is ``<exercise>__<mistake>``: that one mistake, the rest right.
 import torch
 
 
-def covariance__mean_detached(x):
+def covariance__rows_detached(x):
     if x.dim() != 2 or len(x) < 2:
         raise ValueError(f"x of shape {tuple(x.shape)} is no table of several rows")
     data = x.data if x.is_floating_point() else x.to(torch.get_default_dtype())
