@@ -322,6 +322,31 @@ class TestByHand:
         assert "dtype=torch.bfloat16" in text
         assert "got       float32" in text
 
+    @pytest.mark.torch
+    def test_a_gradient_comes_with_its_weights(self):
+        import torch
+
+        answer = written(
+            TORCH
+            + "def softmax(logits, temperature=1.0, axis=-1):\n"
+            + "    z = logits / temperature\n"
+            + "    e = (z - z.max(axis, keepdim=True).values).exp()\n"
+            + "    return e / e.sum(dim=axis, keepdim=True).detach()\n",
+            "softmax",
+            "torch",
+        )
+        text = failed(answer, "gradient_flows", "float64").searched()
+        expect_readable(text)
+        assert "in the gradient with respect to logits of (result * weights).sum():" in text
+        found: dict[str, Any] = {"torch": torch}
+        exec(code_of(text), found)
+        logits = found["logits"].requires_grad_()
+        result = answer.room.function(answer.where, "softmax")(logits)
+        (result * found["weights"]).sum().backward()
+        cells = row(text)
+        got = logits.grad[tuple(ast.literal_eval(cells[0]))]
+        assert np.isclose(float(got), float(cells[2]), rtol=1e-4)
+
     def test_the_cupy_stand_in(self):
         answer = written(
             "import cupy as cp\n\n\n"

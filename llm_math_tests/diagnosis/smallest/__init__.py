@@ -16,6 +16,7 @@ import numpy as np
 
 from llm_math_tests import habits, mistakes
 from llm_math_tests.answers.answer import Clock, parameters_of
+from llm_math_tests.answers.values import Value
 from llm_math_tests.checks.promises import DEFAULT_FLOAT
 from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
 from llm_math_tests.diagnosis.form import of_another_form
@@ -55,6 +56,8 @@ class Failure:
 
     error: Wrong | AnswerEnded
     inputs: Inputs
+    cotangents: tuple[Value, ...] | None
+    """What autograd was asked to weigh the results with."""
 
     @property
     def kind(self) -> tuple[object, ...]:
@@ -132,8 +135,14 @@ def _smallest(engine: Engine, answer: Answer, check: Check, case: Case, budget: 
     again = _failure(answer, check, case, simpler.made(inputs(), best))
     if again is None or again.kind != failure.kind:
         return ""  # it depends on chance: what is shown could not be seen again
-    return shown(answer.exercise, answer.track, again.inputs, again.error,
-                 smaller=best != simpler.as_it_was)  # fmt: skip
+    return shown(
+        answer.exercise,
+        answer.track,
+        again.inputs,
+        again.error,
+        weights=again.cotangents,
+        smaller=best != simpler.as_it_was,
+    )
 
 
 def _soon_enough(answer: Answer) -> bool:
@@ -155,14 +164,19 @@ def _failure(answer: Answer, check: Check, case: Case, inputs: Inputs) -> Failur
     try:
         check.run(answer, inputs)
     except (Wrong, AnswerEnded) as error:
-        return Failure(error, answer.calls[-1][0]) if answer.calls else None
+        return _shown_by_the_last_call(answer, error) if answer.calls else None
     except NotRun:
         return None
     except Exception:
         # The check stumbled: over the result's form, or over inputs that are no use to it.
         misshapen = of_another_form(answer)
-        return None if misshapen is None else Failure(misshapen, answer.calls[-1][0])
+        return None if misshapen is None else _shown_by_the_last_call(answer, misshapen)
     return None
+
+
+def _shown_by_the_last_call(answer: Answer, error: Wrong | AnswerEnded) -> Failure:
+    inputs, request, _ = answer.calls[-1]
+    return Failure(error, inputs, request.cotangents)
 
 
 def _keeps_the_promise(right: Answer, check: Check, case: Case, inputs: Inputs) -> bool:

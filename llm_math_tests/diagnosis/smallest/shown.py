@@ -35,20 +35,39 @@ _TIED = "\0"
 
 
 def shown(
-    exercise: Exercise, track: str, inputs: Inputs, error: Wrong | AnswerEnded, *, smaller: bool
+    exercise: Exercise,
+    track: str,
+    inputs: Inputs,
+    error: Wrong | AnswerEnded,
+    *,
+    smaller: bool,
+    weights: tuple[Value, ...] | None = None,
 ) -> str:
-    """The lines, or nothing where they would say no more than the failure's message."""
+    """The lines, or nothing where they would say no more than the failure's message.
+
+    ``weights`` are what autograd weighed the results with, where a gradient was asked for.
+    """
     compared = error.compared if isinstance(error, Wrong) else None
+    of_weighed = weights is not None and compared is not None and "gradient" in compared.what
     few = size_of(inputs) <= _MOST_NUMBERS
     if not smaller and (compared is None or not few):
         return ""
-    code = _pasted(_Library(track), inputs) if few else []
+    made = dict(inputs)
+    if of_weighed and weights is not None:
+        made["weights"] = weights[0] if len(weights) == 1 else weights
+    code = _pasted(_Library(track), made) if few else []
     block = code if len(code) <= _MOST_LINES else []
     call = _call(exercise, track, inputs)
     if block and len(call) > _ROOM:
         call = call.partition(" with ")[0]  # the code says it
     head = labelled([("smallest" if smaller else "this case", call)])
-    block += _table(compared) if compared is not None else _in_words(error)
+    if compared is None:
+        block += _in_words(error)
+    else:
+        of = ""
+        if of_weighed and code and weights is not None:
+            of = " of (result * weights).sum()" if len(weights) == 1 else " of all results, weighed"
+        block += _table(compared, of)
     return "\n".join([head, *(_INDENT + line for line in block)])
 
 
@@ -150,7 +169,7 @@ def _in_words(error: Wrong | AnswerEnded) -> list[str]:
     return lines
 
 
-def _table(compared: Compared) -> list[str]:
+def _table(compared: Compared, of: str = "") -> list[str]:
     """Expected and got at the worst positions, NaN and inf counted apart."""
     have, want = np.asarray(compared.have), np.asarray(compared.want)
     bad = np.broadcast_to(compared.bad, have.shape)
@@ -165,7 +184,9 @@ def _table(compared: Compared) -> list[str]:
     while len(columns) > 2 and 2 + sum(max(map(len, c)) + 3 for c in columns) - 3 > _ROOM:
         columns.pop()
     widths = [max(map(len, column)) for column in columns]
-    lines = [f"in {compared.what}:"] if compared.what != "the result" else []
+    lines = textwrap.wrap(f"in {compared.what}{of}:", _ROOM)
+    if compared.what == "the result":
+        lines = []
     for cells in zip(*columns, strict=True):
         line = "   ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         lines.append(f"  {line}".rstrip()[:_ROOM])
