@@ -15,6 +15,7 @@ from llm_math_tests.exercise import TRACKS
 from llm_math_tests.exercises import UnknownName, matching, names, topic_of
 from llm_math_tests.given_up import UnusableRecord
 from llm_math_tests.session import Choice, Session, UnusableChoice, solution_of
+from llm_math_tests.wording import wrapped
 
 if TYPE_CHECKING:
     from llm_math_tests.exercise import Exercise
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
         return 141
     except (UnknownName, UnusableChoice, UnusableRecord, OSError) as error:
-        print(f"llm-math: {error}", file=sys.stderr)
+        print(wrapped(f"llm-math: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -98,7 +99,8 @@ def _one(name: str) -> Exercise:
 
     found = matching([name])
     if len(found) != 1:
-        raise UnknownName(f"{name!r} stands for {', '.join(found)}: say which")
+        some = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+        raise UnknownName(f"{name!r} stands for {some}: say which")
     return exercise(found[0])
 
 
@@ -180,7 +182,7 @@ def _reset(options: argparse.Namespace) -> int:
     solution = solution_of(options.solution, Path.cwd())
     exercise = _one(options.exercise)
     for track in options.track or ["numpy"]:
-        print(reset(exercise.name, topic_of(exercise.name), track, solution.root))
+        print(wrapped(reset(exercise.name, topic_of(exercise.name), track, solution.root)))
     return 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from llm_math_tests import course
 from llm_math_tests.derive import replace_function, stub_of, stub_text
 from llm_math_tests.session import UnusableChoice
+from llm_math_tests.wording import shown
 
 _SETTINGS = """\
 [pytest]
@@ -63,15 +64,15 @@ def reset(name: str, topic: str, track: str, root: Path) -> str:
     path = root / topic / f"with_{track}.py"
     stub = stub_of(course.folder("reference"), topic, track, name)
     if not path.exists():
-        raise UnusableChoice(f"there is no file {path}")
+        raise UnusableChoice(f"there is no file {shown(path)}")
     with path.open(encoding="utf-8", newline="") as file:
         text = file.read()
     try:
         fresh = replace_function(text, name, stub)
     except ValueError as error:
-        raise UnusableChoice(f"{path}: {error}") from None
+        raise UnusableChoice(f"{shown(path)}: {error}") from None
     if fresh == text:
-        return f"{path} holds the stub of {name} already"
+        return f"{shown(path)} holds the stub of {name} already"
     kept = root / topic / "kept" / f"{path.stem}-{time.strftime('%Y-%m-%d-%H%M%S')}.py"
     number = 1
     while kept.exists():
@@ -81,4 +82,4 @@ def reset(name: str, topic: str, track: str, root: Path) -> str:
     shutil.copy2(path, kept)
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(fresh)
-    return f"{name} ({track}) is a stub again; what you had is in {kept}"
+    return f"{name} ({track}) is a stub again; what you had is in {shown(kept)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 WIDTH = 80
 _LONGEST = 2000
@@ -17,6 +18,20 @@ def clean(text: str) -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def shown(path: Path) -> str:
+    """A path as a message shows it: from the current folder where it lies below it."""
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def wrapped(text: str) -> str:
+    """A message of one or more lines, each as wide as a terminal at most."""
+    fill = textwrap.TextWrapper(WIDTH, break_long_words=False, break_on_hyphens=False).fill
+    return "\n".join(map(fill, text.splitlines()))
 
 
 def labelled(lines: list[tuple[str, str]]) -> str:

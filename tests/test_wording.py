@@ -114,7 +114,7 @@ FAILURES = {
     "relation": (
         "log_softmax",
         "numpy",
-        "is_the_logarithm_of_softmax",
+        "exponential_is_softmax",
         NAIVE + "\n\ndef log_softmax(logits, axis=-1):\n    return 2 * np.log(softmax(logits))\n",
     ),
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llm_math_tests import tracks
 from llm_math_tests.exercises import TOPICS, exercise
+from llm_math_tests.given_up import given_up
 from llm_math_tests.report.progress_bar import ProgressBar, drawn
 from llm_math_tests.report.used_ours import used_ours_lines
 from llm_math_tests.wording import point_text
@@ -93,6 +94,7 @@ def listing(session: Session) -> Iterator[str]:
     """A line an exercise: its state in each track; bars, by points, for topics and the whole."""
     choice = session.choice
     found = _standings(session)
+    opened = given_up(choice.solution.root) & found.keys()
     yield (f"{'exercise':<{_NAME}}" + "".join(f"{t:<{_CELL}}" for t in choice.tracks)).rstrip()
     for topic, members in TOPICS.items():
         shown = [name for name in members if name in choice.names]
@@ -101,12 +103,17 @@ def listing(session: Session) -> Iterator[str]:
         bars = [[found[n, track] for n in shown if (n, track) in found] for track in choice.tracks]
         yield (f"{topic:<{_NAME}}" + "".join(f"{_bar(b):<{_CELL}}" for b in bars)).rstrip()
         for name in shown:
-            cells = [str(found.get((name, track), "")) for track in choice.tracks]
+            cells = [
+                f"{found.get((name, track), '')}{' *' * ((name, track) in opened)}"
+                for track in choice.tracks
+            ]
             row = "".join(f"{cell:<{_CELL}}" for cell in cells)
             yield f"  {name:<{_NAME - 2}}{row}".rstrip()
     yield ""
     for track in choice.tracks:
         yield whole_line(track, [found[n, track] for n in exercises_in(choice.names, track)])
+    if opened:
+        yield f"* given up: {len(opened)}, where the reference was opened first"
     yield from used_ours_lines(session.records())
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Iterable
-from pathlib import Path
 
 from llm_math_tests import course, tracks
 from llm_math_tests.exercise import Exercise
 from llm_math_tests.first_steps import how_far
 from llm_math_tests.session import Session
-from llm_math_tests.wording import WIDTH
+from llm_math_tests.wording import WIDTH, shown
 
 
 def why_closed(session: Session, exercise: Exercise, track: str) -> list[str]:
@@ -45,7 +44,7 @@ def reference_text(exercise: Exercise, track: str) -> str:
         for node in helpers
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     ]
-    parts = [f"# {_shown(path)}:{wanted.lineno}"]
+    parts = [f"# {shown(path)}:{wanted.lineno}"]
     for node in helpers:
         if isinstance(node, ast.FunctionDef) and node.name in others:
             continue
@@ -55,13 +54,6 @@ def reference_text(exercise: Exercise, track: str) -> str:
         # Their references are solutions of their own.
         parts.append(f"# It calls the exercise{'s' * (len(others) > 1)} {', '.join(others)}.")
     return "\n\n".join(parts)
-
-
-def _shown(path: Path) -> Path:
-    try:
-        return path.relative_to(Path.cwd())
-    except ValueError:
-        return path
 
 
 def _names(node: ast.stmt) -> list[str]:
