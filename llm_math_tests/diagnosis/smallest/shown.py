@@ -209,7 +209,8 @@ def _apart(want: Any, have: Any) -> tuple[str, str]:
         expected, got = _number(want, digits), _number(have, digits)
         if expected != got:
             break
-    return expected, got
+    # The sign of a zero is noise, unless it is what differs.
+    return (expected.replace("-0", "0"), got) if want == 0 != have else (expected, got)
 
 
 def _number(value: Any, digits: int) -> str:
