@@ -26,6 +26,8 @@ SESSION = pytest.StashKey["Session"]()
 RECORDS = pytest.StashKey[list[dict[str, Any]]]()
 TROUBLE = pytest.StashKey[list[str]]()
 
+_HYPOTHESIS = "hypothesispytest"
+
 
 class PromiseBroken(Exception):
     """A check failed; its text is the whole report, without a traceback of ours."""
@@ -360,6 +362,9 @@ class _Gatherer:
         """Exit 0 only if everything chosen passed; write the results file."""
         if SESSION not in self._config.stash:
             return
+        if "hypothesis" not in sys.modules and self._config.pluginmanager.hasplugin(_HYPOTHESIS):
+            # At the end it imports all of Hypothesis, half a second, to say that nothing used it.
+            self._config.pluginmanager.unregister(name=_HYPOTHESIS)
         ours = session_of(self._config)
         nothing = not ours.outcomes and not self._runs_no_checks()
         if session.exitstatus == pytest.ExitCode.OK and (nothing or not ours.all_passed):

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,13 +16,13 @@ from llm_math_tests.answers.answer import Answer, Problem, call_in_words
 from llm_math_tests.answers.door import AnswerRoom, Reply, Where
 from llm_math_tests.checks.gpu_words import on_a_gpu
 from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
-from llm_math_tests.diagnosis.form import of_another_form
-from llm_math_tests.diagnosis.known import names_of, sentence, what_they_did
-from llm_math_tests.diagnosis.patterns import pattern_of
 from llm_math_tests.exercise import Case, Check, Exercise, Inputs, Mistake, Outcome, Verdict
 from llm_math_tests.exercises import exercise as exercise_called
 from llm_math_tests.exercises import names
 from llm_math_tests.wording import labelled, used_ours
+
+if TYPE_CHECKING:
+    from llm_math_tests.diagnosis.diagnose import Diagnosis
 
 DEFAULT_SECONDS = 10.0
 
@@ -151,7 +152,7 @@ class Engine:
         verdict: Verdict = "passed"
         ended = "returned"
         lines: list[tuple[str, str]] = []
-        mistake = you_did = pattern = ""
+        found: Diagnosis | None = None
         try:
             _look(check, answer, inputs)
         except Wrong as wrong:
@@ -160,17 +161,14 @@ class Engine:
                 verdict, lines = "not_run", [("not run", culprit)]
             else:
                 verdict = "wrong"
-                found = self._known(answer, check, case, wrong)
-                found = found or ((wrong.did,) if wrong.did else ())
-                mistake, you_did = names_of(found), sentence(found)
-                pattern = "" if found else self._pattern(answer)
+                found = self._diagnosis(answer, check, case, wrong, wrong.did)
                 lines = [
                     ("expected", wrong.expected),
                     ("got", wrong.got),
                     ("allowed", wrong.allowed),
                     ("note", wrong.note),
-                    ("you did", you_did),
-                    ("pattern", pattern),
+                    ("you did", found.you_did if found else ""),
+                    ("pattern", found.pattern if found else ""),
                     ("where", self._place(answer, wrong.line or answer.line, wrong.text)),
                 ]
         except AnswerEnded as end:
@@ -185,18 +183,14 @@ class Engine:
                 if reply.exception == "NotImplementedError" and reply.ended == "raised":
                     verdict = "not_started"
                 seen = habits.shown_by(reply.problem) if answer.track == "torch" else None
-                found = (seen,) if seen else ()
-                if not found and verdict == "error" and ended == "raised":
-                    found = self._known(answer, check, case, None)
-                mistake, you_did = names_of(found), sentence(found)
-                if not found and ended == "raised":
-                    pattern = self._pattern(answer)
+                if seen is not None or (verdict == "error" and ended == "raised"):
+                    found = self._diagnosis(answer, check, case, None, seen)
                 lines = [
                     ("expected", check.promise),
                     ("ended" if ended != "raised" else "raised", reply.problem),
                     ("note", on_a_gpu(answer.track, reply)),
-                    ("you did", you_did),
-                    ("pattern", pattern),
+                    ("you did", found.you_did if found else ""),
+                    ("pattern", found.pattern if found else ""),
                     ("where", self._place(answer, reply.line or answer.line, reply.text)),
                 ]
         except NotRun as skipped:
@@ -217,29 +211,24 @@ class Engine:
         proved_by = next((r.proved_by for _, _, r in answer.calls[::-1] if r.proved_by), "")
         return self._outcome(
             check, case, answer, verdict, among,
-            mistake=mistake, you_did=you_did, pattern=pattern, message=labelled(lines), ended=ended,
+            found=found, message=labelled(lines), ended=ended,
             seconds=time.perf_counter() - started,
             proved_by=proved_by, leaned_on=leaned_on,
         )  # fmt: skip
 
-    def _known(
-        self, answer: Answer, check: Check, case: Case, failed: Wrong | None
-    ) -> tuple[Mistake, ...]:
-        """The known mistakes that explain a failure, where diagnosis is asked for."""
+    def _diagnosis(
+        self, answer: Answer, check: Check, case: Case, failed: Wrong | None, seen: Mistake | None
+    ) -> Diagnosis:
+        # Imported when something has failed: who passes need not wait for it.
+        from llm_math_tests.diagnosis.diagnose import diagnose, named
+
+        if not self.diagnose:
+            return named((seen,) if seen else ())
 
         def remake() -> Inputs:
             return case.make(self.rng(answer.exercise, check, case))
 
-        try:
-            return what_they_did(answer, check, case, remake, failed) if self.diagnose else ()
-        except Exception:
-            return ()  # the outcome stands without a name for it
-
-    def _pattern(self, answer: Answer) -> str:
-        try:
-            return pattern_of(answer) if self.diagnose else ""
-        except Exception:
-            return ""
+        return diagnose(answer, check, case, remake, failed, seen)
 
     def _without_a_call(
         self,
@@ -276,9 +265,7 @@ class Engine:
         among: int,
         *,
         message: str = "",
-        mistake: str = "",
-        you_did: str = "",
-        pattern: str = "",
+        found: Diagnosis | None = None,
         ended: str = "returned",
         seconds: float = 0.0,
         proved_by: str = "",
@@ -296,9 +283,9 @@ class Engine:
             verdict=verdict,
             points=share if verdict == "passed" else 0.0,
             max_points=share,
-            mistake=mistake,
-            you_did=you_did,
-            pattern=pattern,
+            mistake=found.mistake if found else "",
+            you_did=found.you_did if found else "",
+            pattern=found.pattern if found else "",
             leaned_on=leaned_on,
             message=message,
             seconds=seconds,
@@ -325,6 +312,8 @@ def _look(check: Check, answer: Answer, inputs: Inputs) -> None:
     except (Wrong, AnswerEnded, NotRun):
         raise
     except Exception:
+        from llm_math_tests.diagnosis.form import of_another_form
+
         misshapen = of_another_form(answer)
         if misshapen is None:
             raise

@@ -82,10 +82,10 @@ def test_a_fault_is_still_ours_where_the_result_has_the_right_form():
 
 
 def test_a_diagnosis_that_fails_leaves_the_outcome_as_it_is(tmp_path, monkeypatch):
-    def fails(answer):
+    def fails(*anything):
         raise RuntimeError("no name for it")
 
-    monkeypatch.setattr("llm_math_tests.run.what_they_did", fails)
+    monkeypatch.setattr("llm_math_tests.diagnosis.diagnose.what_they_did", fails)
     entry = exercise("softmax")
     outcomes(tmp_path, "softmax", "None")
     engine = Engine(Solution("student", tmp_path), InProcess())

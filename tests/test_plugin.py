@@ -404,7 +404,8 @@ class TestLight:
             """
             import sys
             def pytest_unconfigure(config):
-                heavy = {"torch", "cupy", "pandas", "scipy", "tabulate"} & set(sys.modules)
+                heavy = {"torch", "cupy", "pandas", "scipy", "tabulate", "hypothesis"}
+                heavy &= set(sys.modules)
                 print("heavy:", sorted(heavy))
             """
         )

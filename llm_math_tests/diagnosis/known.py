@@ -100,11 +100,6 @@ def _explanations(
     return tuple(suspects) if len(suspects) <= MOST_NAMED else ()
 
 
-def names_of(found: tuple[Mistake, ...]) -> str:
-    """Their names, as an outcome keeps them."""
-    return ",".join(mistake.name for mistake in found)
-
-
 def sentence(found: tuple[Mistake, ...]) -> str:
     """What is said of the mistakes that explain a failure: of several, that it is several."""
     said = list(dict.fromkeys(mistake.sentence for mistake in found))
