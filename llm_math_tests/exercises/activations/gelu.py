@@ -35,14 +35,14 @@ EXERCISE = forward(
         wrote(
             "seven_digits",
             "used the five-term approximation of erf: it has seven digits, float64 has sixteen",
-            "x * (0.5 + np.sign(x) * (0.5 - 0.5 * (t := 1 / (1 + 0.23164189 * abs(x))) * ("
+            "x * (0.5 + np.sign(x) * (0.5 - 0.5 * (t := 1 / (1 + 0.3275911 * abs(x) / 2**0.5)) * ("
             "0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027"
             " + t * 1.061405429)))) * np.exp(-x * x / 2)))",
         ),
         wrote(
             "root_left_out",
             "gave erf x, not x / sqrt 2",
-            "x * np.where(x > 0, 1 - _upper_tail(1.4142 * x), _upper_tail(1.4142 * x))",
+            "x * np.where(x > 0, 1 - _upper_tail(2**0.5 * x), _upper_tail(2**0.5 * x))",
         ),
         wrote("half_left_out", "left out the factor 1/2", "2 * wanted"),
         wrote("gate_alone", "returned the gate and left out x", "below"),

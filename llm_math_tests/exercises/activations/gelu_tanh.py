@@ -33,7 +33,7 @@ EXERCISE = forward(
         wrote(
             "root_of_two_pi",
             "used sqrt(2 pi) where sqrt(2 / pi) belongs",
-            "0.5 * x * (1 + np.tanh(2.5066 * (x + 0.044715 * x**3)))",
+            "0.5 * x * (1 + np.tanh(math.sqrt(2 * math.pi) * (x + 0.044715 * x**3)))",
         ),
         wrote(
             "half_left_out",
@@ -59,6 +59,16 @@ EXERCISE = forward(
             "root_as_a_decimal",
             "rounded sqrt(2 / pi) to three digits",
             "0.5 * x * (1 + np.tanh(0.798 * (x + 0.044715 * x**3)))",
+        ),
+        wrote(
+            "root_to_eight_digits",
+            "wrote 0.79788456 for sqrt(2 / pi): float64 has twice as many digits",
+            "0.5 * x * (1 + np.tanh(0.79788456 * (x + 0.044715 * x**3)))",
+        ),
+        wrote(
+            "root_to_ten_digits",
+            "wrote 0.7978845608 for sqrt(2 / pi): float64 has sixteen digits",
+            "0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x**3)))",
         ),
         wrote("cube_left_out", "left out the cube", "0.5 * x * (1 + np.tanh(root * x))"),
         Mistake(

@@ -106,6 +106,11 @@ EXERCISE = forward(
             "joined three straight lines, which is hard sigmoid",
             "np.clip(x / 6 + 0.5, 0, 1)",
         ),
+        wrote(
+            "straight_lines_steeper",
+            "joined three straight lines, which is hard sigmoid",
+            "np.clip(0.2 * x + 0.5, 0, 1)",
+        ),
         wrote("tanh_returned", "returned tanh, which runs from -1 to 1", "np.tanh(x)"),
         wrote("sign_of_the_exponent", "exponentiated x where -x belongs: the curve falls", "1 - s"),
         wrote(

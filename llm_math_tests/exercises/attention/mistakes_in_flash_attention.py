@@ -25,6 +25,12 @@ MISTAKES = (
         "shrink = np.exp(np.where(old_top == -np.inf, safe, old_top) * -1 + safe)",
     ),
     Mistake(
+        "rescaled_the_wrong_way_from_minus_infinity",
+        "rescaled by exp(t' - t) instead of exp(t - t')",
+        "shrink = np.exp(old_top - safe)",
+        "shrink = np.exp(safe - old_top)",
+    ),
+    Mistake(
         "block_maximum_only",
         "used each block's own maximum without remembering the largest so far",
         "new_top = np.maximum(old_top, scores.max(axis=-1, keepdims=True))",
@@ -46,8 +52,7 @@ MISTAKES = (
         "dropped the last block where block_size does not divide the number of keys",
         "for start in range(0, min(n, m) if causal else m, block_size):",
         "last = min(n, m) if causal else m\n"
-        "    last = last - last % block_size if last > block_size else last\n"
-        "    for start in range(0, last, block_size):",
+        "    for start in range(0, last - last % block_size, block_size):",
     ),
     Mistake(
         "not_divided_by_the_root",

@@ -166,7 +166,7 @@ EXERCISE = Exercise(
             "shared_among_the_others",
             "gave s / (V - 1) to the other classes and none of it to the true one",
             "average = shifted.mean(axis=-1)",
-            "average = (shifted.sum(axis=-1) - picked) / max(1, shifted.shape[-1] - 1)",
+            "average = (shifted.sum(axis=-1) - picked) / (shifted.shape[-1] - 1)",
         ),
         Mistake(
             "true_class_left_out",

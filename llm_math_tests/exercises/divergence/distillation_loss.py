@@ -354,8 +354,9 @@ EXERCISE = Exercise(
         Mistake(
             "squared_difference",
             "took the mean squared difference of the logits",
-            "terms = np.subtract(log_p, log_q, out=log_p)",
-            "terms = (log_p - log_q) ** 2",
+            "loss = temperature**2 * (rows.sum() / rows.size)",
+            "wide = _widened(_as_float(student_logits)) - _widened(_as_float(teacher_logits))\n"
+            "        loss = (wide * wide).mean()",
         ),
         Mistake(
             "teacher_detached",

@@ -223,6 +223,20 @@ EXERCISE = Exercise(
         "logarithm, or NaN comes back from it.",
     ),
     mistakes=(
+        Mistake(
+            "half_precision_sum_of_both",
+            "summed in float16, where adding to a large sum changes nothing",
+            "total = total + terms.sum(axis=axis)",
+            "total = total + terms",
+            also=(
+                (
+                    "return (0.5 * total)",
+                    "half = (0.5 * total).astype(_as_float(p).dtype)\n"
+                    "    half = np.add.accumulate(half, axis=axis, dtype=half.dtype)\n"
+                    "    return half.take(-1, axis=axis)",
+                ),
+            ),
+        ),
         *of_every_row(_LOOP),
         Mistake(
             "both_divergences_without_the_average",

@@ -323,7 +323,8 @@ EXERCISE = Exercise(
             "symmetrized",
             "added KL(q || p) and halved",
             "terms *= true",
-            "terms *= 0.5 * (true - believed)",
+            "terms *= 0.5 * (true - believed)\n"
+            "    terms = np.where((true == 0) & (believed > 0), np.inf, terms)",
         ),
         Mistake(
             "shapes_not_compared",

@@ -210,15 +210,14 @@ EXERCISE = Exercise(
             "summed_over_the_batch",
             "summed over the batch, not over the tokens",
             _DRIFT,
-            "drift = (policy - _widened(_as_float(reference_logprobs))).sum(axis=0)\n"
-            "    drift = drift[: len(reward)] if len(reward) <= len(drift) else drift[:1]",
+            "drift = (policy - _widened(_as_float(reference_logprobs))).sum(axis=0)",
         ),
         Mistake("beta_ignored", "left beta out", "beta * drift", "drift"),
         Mistake(
             "divided_by_beta",
             "divided the penalty by beta",
             "beta * drift",
-            "drift / (beta or 1)",
+            "drift / beta",
         ),
         Mistake(
             "probabilities_subtracted",

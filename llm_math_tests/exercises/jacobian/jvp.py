@@ -97,7 +97,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "shapes_not_compared",
-            "counted the numbers of v, and did not compare its shape",
+            "did not compare the shape of v with that of x",
             "if v.shape != x.shape:",
             "if v.size != x.size:",
         ),

@@ -156,7 +156,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "shapes_not_compared",
-            "counted the numbers of u, and did not compare its shape",
+            "did not compare the shape of u with that of f(x)",
             "if u.shape != shape:",
             "if u.size != shape[0]:",
         ),

@@ -77,14 +77,8 @@ MISTAKES = (
         "matrices_only",
         "wrote for matrices only: axis 1",
         _MEAN,
-        "axis = min(1, x.ndim - 1)\n"
-        "    out = numbers - numbers.sum(axis=axis, keepdims=True) / max(1, x.shape[axis])",
-        also=(
-            (
-                _VARIANCE,
-                "variance = (out * out).sum(axis=axis, keepdims=True) / max(1, x.shape[axis])",
-            ),
-        ),
+        "out = numbers - numbers.mean(axis=1, keepdims=True)",
+        also=((_VARIANCE, "variance = (out * out).mean(axis=1, keepdims=True)"),),
     ),
     Mistake(
         "bias_scaled_too",

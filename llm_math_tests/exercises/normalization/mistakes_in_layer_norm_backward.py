@@ -159,6 +159,12 @@ MISTAKES = (
         "for out in (dx, dbias, dweight)",
     ),
     Mistake(
+        "gradients_in_another_order_dx_last",
+        "returned them in another order than (dx, dweight, dbias)",
+        "for out in (dx, dweight, dbias)",
+        "for out in (dweight, dbias, dx)",
+    ),
+    Mistake(
         "bias_gradient_of_h",
         "summed g * weight for the bias's gradient; the bias is added after the weight",
         "dbias = _rows(g).sum(axis=0)",

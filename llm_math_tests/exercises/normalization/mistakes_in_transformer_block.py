@@ -205,7 +205,7 @@ MISTAKES = (
     ),
     Mistake(
         "params_written_over",
-        "added b1 in place to a parameter",
+        "wrote into one of the parameters",
         'hidden += p["b1"]',
         'hidden += p["b1"]\n    if params["b1"].dtype.kind == "f":\n        params["b1"][...] = 0',
     ),

@@ -153,7 +153,7 @@ MISTAKES = (
         "let a weight of another shape broadcast",
         '_check_width("weight", weight, x)',
         "",
-        also=(("out *= weight", "out = out * _as_float(weight)[..., : x.shape[-1]]"),),
+        also=(("out *= weight", "out = out * weight"),),
     ),
     Mistake(
         "root_detached",

@@ -101,6 +101,21 @@ _NEW_TOP = "new_top = np.maximum(top, new_top)"
 _TOTAL = "total = added if total is None else total * np.exp(top - safe) + added"
 _RETURN = "return (np.log(total) + safe).astype(dtype, copy=False)"
 
+_TOTAL = "total = added if total is None else total * np.exp(top - safe) + added"
+
+
+def _carried_on_in_half(text: str, name: str) -> str:
+    """The text with each number of a block added to the running sum, all in float16."""
+    carried_on = (
+        "carried = 0 * added if total is None else total * np.exp(top - safe)\n"
+        "            carried = np.concatenate([carried[..., None], terms], axis=-1)\n"
+        "            total = np.add.accumulate(carried, axis=-1, dtype=terms.dtype)[..., -1]"
+    )
+    if text.count(_TOTAL) != 1:
+        raise ValueError(f"{_TOTAL!r} stands {text.count(_TOTAL)} times, not once")
+    return habits.without_widening(text.replace(_TOTAL, carried_on), name)
+
+
 EXERCISE = Exercise(
     name="online_logsumexp",
     topic="softmax",
@@ -314,6 +329,11 @@ EXERCISE = Exercise(
         ),
         habits.SUMMED_IN_HALF,
         habits.ADDED_UP_IN_HALF,
+        Mistake(
+            "half_precision_sum_carried_on",
+            habits.SUMMED_IN_HALF.sentence,
+            edit=_carried_on_in_half,
+        ),
         Mistake(
             "blocks_overwritten",
             "worked in place on the blocks",
