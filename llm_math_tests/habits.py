@@ -225,6 +225,7 @@ DEVICE_IGNORED = Mistake(
     """, "torch"),
 )  # fmt: skip
 
+
 def without_widening(text: str, name: str) -> str:
     """The text with ``_widened`` doing nothing: float16 stays float16."""
     return text + "\n\ndef _widened(x):\n    return x\n"
