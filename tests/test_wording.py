@@ -210,6 +210,14 @@ def test_a_command(course, capsys, monkeypatch, kind):
     same(f"command_{kind}", out + err)
 
 
+def test_what_the_readme_shows_is_what_is_said():
+    text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    shown = text.split("```text\n")[1].split("```")[0].splitlines()
+    said = (FOLDER / "failure_known_mistake.txt").read_text(encoding="utf-8").splitlines()
+    assert len(shown) > 6
+    assert [line for line in said if line in shown] == shown
+
+
 def test_every_golden_file_is_of_a_kind_that_is_tried():
     kinds = {f"failure_{kind}" for kind in FAILURES} | {f"command_{kind}" for kind in COMMANDS}
     assert {path.stem for path in FOLDER.glob("*.txt")} == kinds | {"failure_again", "board"}
