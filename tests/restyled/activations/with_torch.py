@@ -46,3 +46,14 @@ def swiglu__viewed(x, w_gate, w_up, w_down):
     rows = z.view(-1, z.shape[-1])
     hidden = torch.nn.functional.silu(rows @ gate) * (rows @ up)
     return (hidden @ down).view(x.shape).to(_kind(x))
+
+
+# gelu_tanh
+
+
+def gelu_tanh__gate_held_constant(x):
+    z = _wide(x)
+    with torch.no_grad():
+        cubes = torch.pow(z, 3)
+        gate = (1 + torch.tanh((2 / torch.pi) ** 0.5 * (z + 0.044715 * cubes))) / 2
+    return torch.mul(gate, z).to(_kind(x))
