@@ -19,11 +19,13 @@ from llm_math_tests.honesty import Tried, try_wrong, unusual_answers
 FOLDER = Path(__file__).parent / "restyled"
 
 
-def rewritten(entry: Exercise) -> Iterator[Tried]:
+def rewritten(entry: Exercise, *tracks: str) -> Iterator[Tried]:
     """What the checks and the diagnosis make of each rewritten mistake of an exercise."""
     known = {mistake.name: mistake for mistake in entry.known_mistakes}
     room = InProcess()
-    for name, _, where in unusual_answers(entry, FOLDER):
+    for name, track, where in unusual_answers(entry, FOLDER):
+        if tracks and track not in tracks:
+            continue
         yield try_wrong(entry, known[name], Answer(entry, where, room, "restyled"))
     room.close()
 
