@@ -386,3 +386,183 @@ def js_divergence__refusals_forgotten(p, q, axis=-1):
     m = (a + b) / 2
     total = (a * _log_ratio(a, m) + b * _log_ratio(b, m)).sum(axis)
     return (total / 2).astype(_real(p).dtype)
+
+
+# gaussian_kl: what is summed
+
+
+def _two_shapes(mean, log_var):
+    _some_axis(mean)
+    if log_var.shape != mean.shape:
+        raise ValueError(f"log_var has shape {log_var.shape}, and mean has {mean.shape}")
+
+
+def _some_axis(mean):
+    if mean.ndim == 0:
+        raise ValueError(f"mean has shape {mean.shape}: there is no axis to sum over")
+
+
+def _codes(mean, log_var):
+    _two_shapes(mean, log_var)
+    return _up(mean), _up(log_var)
+
+
+def _code_by_code(mean, log_var, cost):
+    """Sum what each coordinate costs, in Python floats."""
+    _two_shapes(mean, log_var)
+    out = np.zeros(mean.shape[:-1])
+    for at in np.ndindex(out.shape):
+        out[at] = sum(cost(float(m), float(v)) for m, v in zip(mean[at], log_var[at], strict=True))
+    with np.errstate(over="ignore"):
+        return out.astype(_real(mean).dtype)
+
+
+def gaussian_kl__half_precision_sum(mean, log_var):
+    _two_shapes(mean, log_var)
+    m, v = _real(mean), _real(log_var)
+    each = np.expm1(v) - v + m**2
+    return (each.sum(axis=-1) / 2).astype(m.dtype)
+
+
+def gaussian_kl__half_precision_running_sum(mean, log_var):
+    m, v = _codes(mean, log_var)
+    total = np.zeros(mean.shape[:-1], _real(mean).dtype)
+    for i in range(mean.shape[-1]):
+        total += (m[..., i] * m[..., i] + np.expm1(v[..., i]) - v[..., i]).astype(total.dtype)
+    return (total / 2).astype(total.dtype)
+
+
+def gaussian_kl__exp_minus_1(mean, log_var):
+    m, v = _codes(mean, log_var)
+    variance = np.exp(v)
+    kl = 0.5 * np.sum(variance + np.square(m) - 1.0 - v, axis=-1)
+    return kl.astype(_real(mean).dtype)
+
+
+def gaussian_kl__standard_deviation_for_variance(mean, log_var):
+    m, log_sigma = _codes(mean, log_var)
+    kl = ((m**2 + np.expm1(2 * log_sigma)) / 2 - log_sigma).sum(-1)
+    return kl.astype(_real(mean).dtype)
+
+
+def gaussian_kl__halved_log_var(mean, log_var):
+    return _code_by_code(mean, log_var, lambda m, v: (m * m + math.expm1(v / 2) - v) / 2)
+
+
+def gaussian_kl__variance_expected(mean, log_var):
+    m, variance = _codes(mean, log_var)
+    kl = np.sum(m * m + variance - np.log(variance) - 1, axis=-1) / 2
+    return kl.astype(_real(mean).dtype)
+
+
+def gaussian_kl__not_halved(mean, log_var):
+    return _code_by_code(mean, log_var, lambda m, v: m * m + math.expm1(v) - v)
+
+
+def gaussian_kl__mean_not_squared(mean, log_var):
+    return _code_by_code(mean, log_var, lambda m, v: (abs(m) + math.expm1(v) - v) / 2)
+
+
+def gaussian_kl__mean_left_out(mean, log_var):
+    _, v = _codes(mean, log_var)
+    halves = np.full(v.shape[-1], 0.5, v.dtype)
+    return np.einsum("...i,i->...", np.expm1(v) - v, halves).astype(_real(mean).dtype)
+
+
+def gaussian_kl__one_left_out(mean, log_var):
+    m, v = _codes(mean, log_var)
+    squares = np.einsum("...i,...i->...", m, m)
+    return (0.5 * (squares + (np.exp(v) - v).sum(axis=-1))).astype(_real(mean).dtype)
+
+
+def gaussian_kl__log_var_added(mean, log_var):
+    m, v = _codes(mean, log_var)
+    out = np.zeros(m.shape[:-1], m.dtype)
+    for i in range(m.shape[-1]):
+        out += 0.5 * (m[..., i] ** 2 + np.expm1(v[..., i]) + v[..., i])
+    return out.astype(_real(mean).dtype)
+
+
+def gaussian_kl__sign_turned(mean, log_var):
+    return _code_by_code(mean, log_var, lambda m, v: 0.5 * (v - m * m - math.expm1(v)))
+
+
+def gaussian_kl__the_other_way_round(mean, log_var):
+    m, v = _codes(mean, log_var)
+    precision = np.exp(-v)
+    kl = (m**2 * precision + np.expm1(-v) + v).sum(axis=-1) / 2
+    return kl.astype(_real(mean).dtype)
+
+
+# gaussian_kl: over what is summed
+
+
+def _costs(m, v):
+    return (np.square(m) + (np.expm1(v) - v)) / 2
+
+
+def gaussian_kl__averaged_over_coordinates(mean, log_var):
+    m, v = _codes(mean, log_var)
+    total = np.einsum("...i->...", _costs(m, v))
+    return (total / m.shape[-1]).astype(_real(mean).dtype)
+
+
+def gaussian_kl__over_the_whole_array(mean, log_var):
+    m, v = _codes(mean, log_var)
+    return np.sum(_costs(m, v)).astype(_real(mean).dtype)
+
+
+def gaussian_kl__averaged_over_the_batch(mean, log_var):
+    m, v = _codes(mean, log_var)
+    return _costs(m, v).sum(axis=-1).mean().astype(_real(mean).dtype)
+
+
+def gaussian_kl__not_summed(mean, log_var):
+    m, v = _codes(mean, log_var)
+    out = np.empty(m.shape, _real(mean).dtype)
+    for at in np.ndindex(m.shape[:-1]):
+        out[at] = _costs(m[at], v[at])
+    return out
+
+
+# gaussian_kl: its ends, and what is refused
+
+
+def gaussian_kl__log_var_clipped(mean, log_var):
+    m, v = _codes(mean, log_var)
+    return _costs(m, np.clip(v, -30, 20)).sum(axis=-1).astype(_real(mean).dtype)
+
+
+def gaussian_kl__number_for_infinity(mean, log_var):
+    m, v = _codes(mean, log_var)
+    kl = np.nan_to_num(np.einsum("...i->...", _costs(m, v)), posinf=1e6)
+    return kl.astype(_real(mean).dtype)
+
+
+def gaussian_kl__shapes_not_compared(mean, log_var):
+    _some_axis(mean)
+    return _costs(_up(mean), _up(log_var)).sum(axis=-1).astype(_real(mean).dtype)
+
+
+# gaussian_kl: what the common checks look for
+
+
+def gaussian_kl__always_float64(mean, log_var):
+    _two_shapes(mean, log_var)
+    m, v = mean.astype(float), log_var.astype(float)
+    return 0.5 * np.sum(m * m + np.expm1(v) - v, axis=-1)
+
+
+def gaussian_kl__leading_axes_flattened(mean, log_var):
+    m, v = _codes(mean, log_var)
+    rows = math.prod(m.shape[:-1])
+    out = np.zeros(rows, _real(mean).dtype)
+    each = _costs(m, v).reshape(rows, m.shape[-1])
+    for r in range(rows):
+        out[r] = each[r].sum()
+    return out
+
+
+def gaussian_kl__refusals_forgotten(mean, log_var):
+    m, v = _up(mean), _up(log_var)
+    return _costs(m, v).sum(axis=-1).astype(_real(mean).dtype)

@@ -89,3 +89,25 @@ def js_divergence__checked_on_the_device(p, q, axis=-1):
     a, b = _up(p), _up(q)
     m = (a + b) / 2
     return ((_kl(a, m, axis) + _kl(b, m, axis)) / 2).to(_real(p).dtype)
+
+
+def _codes(mean, log_var):
+    if mean.dim() == 0:
+        raise ValueError(f"mean has shape {tuple(mean.shape)}: there is no axis to sum over")
+    if log_var.shape != mean.shape:
+        raise ValueError(f"log_var has shape {tuple(log_var.shape)}, not {tuple(mean.shape)}")
+    return _up(mean), _up(log_var)
+
+
+def gaussian_kl__mean_detached(mean, log_var):
+    m, v = _codes(mean, log_var)
+    with torch.no_grad():
+        squares = torch.einsum("...i,...i->...", m, m)
+    return (0.5 * (squares + (torch.expm1(v) - v).sum(-1))).to(_real(mean).dtype)
+
+
+def gaussian_kl__exp_overwritten(mean, log_var):
+    m, v = _codes(mean, log_var)
+    each = torch.expm1(v)
+    each -= v
+    return ((each + m**2).sum(dim=-1) / 2).to(_real(mean).dtype)
