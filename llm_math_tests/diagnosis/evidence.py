@@ -103,7 +103,11 @@ def _asked(answer: Answer, cases: Iterator[Case], most: int = _MOST_NUMBERS) -> 
 
 
 def _size(request: Request) -> int:
-    return sum(plain(array).size for array in arrays_in([request.args, request.kwargs]))
+    return _numbers([request.args, request.kwargs])
+
+
+def _numbers(value: Value) -> int:
+    return sum(plain(array).size for array in arrays_in(value))
 
 
 def _can_be_repeated(answer: Answer, request: Request, reply: Reply) -> bool:
@@ -111,7 +115,7 @@ def _can_be_repeated(answer: Answer, request: Request, reply: Reply) -> bool:
         (answer.track == "torch" or not _only_torch(request))
         and not request.on_accelerator
         and reply.ended in ("returned", "raised")
-        and _size(request) <= _MOST_NUMBERS
+        and _size(request) + _numbers(reply.value) <= _MOST_NUMBERS
     )
 
 
