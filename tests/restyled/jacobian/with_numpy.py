@@ -291,3 +291,234 @@ def vjp__another_exception(f, x, u):
 def vjp__refusals_forgotten(f, x, u):
     at, w = x.astype(float), u.astype(float)
     return np.array([(w * _column(f, at, j)).sum() for j in range(len(at))]).astype(_kind(x))
+
+
+# jacobian: the differences
+
+
+def _start(x):
+    _vector(x)
+    return np.array(x, dtype=float)
+
+
+def _shifts(at, h):
+    """A row for each input: the step along it."""
+    return h * np.identity(at.size)
+
+
+def _all_columns(f, at, h):
+    """Plain central differences, J's columns one below the other."""
+    return np.array([(f(at + s) - f(at - s)) / (2 * h) for s in _shifts(at, h)])
+
+
+def _extrapolated(estimates, better):
+    """Of ever finer estimates one: ``better(fine, coarse, power)`` of two neighbours."""
+    power = 4
+    while len(estimates) > 1:
+        pairs = zip(estimates[1:], estimates[:-1], strict=True)
+        estimates = [better(fine, coarse, power) for fine, coarse in pairs]
+        power *= 4
+    return estimates[0]
+
+
+def _richardson(fine, coarse, power):
+    return (power * fine - coarse) / (power - 1)
+
+
+def _refined(estimate):
+    """``estimate(h)`` at h, h / 2, h / 4 and h / 8, and what they tend to."""
+    return _extrapolated([estimate(_WIDEST * 0.5**k) for k in range(4)], _richardson)
+
+
+def jacobian__one_tiny_step(f, x):
+    at = _start(x)
+    return _all_columns(f, at, 1e-5).T.astype(_kind(x))
+
+
+def jacobian__one_wide_step(f, x):
+    at = _start(x)
+    h = 0.1
+    columns = []
+    for j in range(len(at)):
+        ahead, behind = at.copy(), at.copy()
+        ahead[j] += h
+        behind[j] -= h
+        columns.append((f(ahead) - f(behind)) / (2 * h))
+    return np.column_stack(columns).astype(_kind(x))
+
+
+def jacobian__forward_difference(f, x):
+    at = _start(x)
+    y = f(at)
+
+    def moved(h):
+        return np.array([f(at + s) - y for s in _shifts(at, h)]).T / h
+
+    return _refined(moved).astype(_kind(x))
+
+
+def jacobian__tiny_forward_step(f, x):
+    at = _start(x)
+    y = f(at)
+    out = np.empty((y.size, at.size))
+    for j in range(at.size):
+        there = at.copy()
+        there[j] += 1e-8
+        out[:, j] = (f(there) - y) / 1e-8
+    return out.astype(_kind(x))
+
+
+def jacobian__divided_by_h(f, x):
+    at = _start(x)
+
+    def difference(h):
+        return np.stack([f(at + s) - f(at - s) for s in _shifts(at, h)], axis=-1) / h
+
+    return _refined(difference).astype(_kind(x))
+
+
+def jacobian__wrong_way_around(f, x):
+    at = _start(x)
+
+    def difference(h):
+        behind = np.array([f(at - s) for s in _shifts(at, h)])
+        ahead = np.array([f(at + s) for s in _shifts(at, h)])
+        return np.einsum("ji->ij", behind - ahead) / (2 * h)
+
+    return _refined(difference).astype(_kind(x))
+
+
+def jacobian__refined_as_if_linear(f, x):
+    at = _start(x)
+    table = [_all_columns(f, at, _WIDEST / 2**k) for k in range(4)]
+    for factor in (2, 4, 8):
+        table = [(factor * table[k + 1] - table[k]) / (factor - 1) for k in range(len(table) - 1)]
+    return table[0].T.astype(_kind(x))
+
+
+def jacobian__refined_away(f, x):
+    at = _start(x)
+    out = []
+    for j in range(at.size):
+        estimates = [_central(f, at, j, _WIDEST / 2**k) for k in range(4)]
+        out.append(_extrapolated(estimates, lambda b, a, power: b + (a - b) / (power - 1)))
+    return np.array(out).T.astype(_kind(x))
+
+
+def jacobian__step_relative_to_x(f, x):
+    at = _start(x)
+    size = np.linalg.norm(at)
+    columns = [
+        _romberg(lambda h, j=j: _central(f, at, j, h), h=size * _WIDEST) for j in range(at.size)
+    ]
+    return np.array(columns).T.astype(_kind(x))
+
+
+def jacobian__step_relative_to_each_x(f, x):
+    at = _start(x)
+    rows = []
+    for j in range(at.size):
+
+        def estimate(h, j=j):
+            s = np.where(np.arange(at.size) == j, h * at, 0)
+            return (f(at + s) - f(at - s)) / (2 * s[j])
+
+        rows.append(_refined(estimate))
+    return np.einsum("ji->ij", np.array(rows)).astype(_kind(x))
+
+
+def jacobian__float32_throughout(f, x):
+    _vector(x)
+    at = x.astype(_kind(x))
+
+    def difference(h):
+        columns = []
+        for j in range(at.size):
+            ahead, behind = at.copy(), at.copy()
+            ahead[j] += h
+            behind[j] -= h
+            columns.append((f(ahead) - f(behind)) / (2 * h))
+        return np.stack(columns, axis=1)
+
+    return _refined(difference).astype(at.dtype)
+
+
+# jacobian: what is differentiated
+
+
+def jacobian__rows_and_columns_swapped(f, x):
+    at = _start(x)
+    out = []
+    for j in range(at.size):
+        out.append(_column(f, at, j))
+    return np.array(out).astype(_kind(x))
+
+
+def jacobian__sum_of_the_outputs(f, x):
+    at = _start(x)
+    total = np.zeros(at.size)
+    for j in range(at.size):
+        total[j] = _romberg(lambda h, j=j: _central(lambda z: sum(f(z)), at, j, h))
+    return total.astype(_kind(x))
+
+
+def jacobian__first_output_only(f, x):
+    at = _start(x)
+    row = np.zeros((1, at.size))
+    for j in range(at.size):
+        row[0, j] = _romberg(lambda h, j=j: _central(lambda z: f(z)[0], at, j, h))
+    return row.astype(_kind(x))
+
+
+def jacobian__squeezed(f, x):
+    at = _start(x)
+    return _refined(lambda h: _all_columns(f, at, h).T).squeeze().astype(_kind(x))
+
+
+def jacobian__one_call_for_each_entry(f, x):
+    at = _start(x)
+    out = np.empty((len(f(at)), at.size))
+    for i, j in np.ndindex(out.shape):
+        out[i, j] = _romberg(lambda h, i=i, j=j: _central(lambda z: f(z)[i], at, j, h))
+    return out.astype(_kind(x))
+
+
+def jacobian__moved_in_place(f, x):
+    _vector(x)
+    at = x if x.dtype == float else x.astype(float)
+    out = []
+    for j in range(at.size):
+        estimates = []
+        for k in range(4):
+            h = _WIDEST / 2**k
+            at[j] += h
+            ahead = f(at)
+            at[j] -= 2 * h
+            behind = f(at)
+            at[j] += h
+            estimates.append((ahead - behind) / (2 * h))
+        out.append(_extrapolated(estimates, _richardson))
+    return np.stack(out, axis=1).astype(_kind(x))
+
+
+# jacobian: what the common checks look for
+
+
+def jacobian__half_returned_wide(f, x):
+    at = _start(x)
+    wanted = np.promote_types(_kind(x), np.float32)
+    return _refined(lambda h: _all_columns(f, at, h).T).astype(wanted)
+
+
+def jacobian__refusals_forgotten(f, x):
+    at = x.astype(float)
+    columns = []
+    for j in range(len(at)):
+        columns.append(_column(f, at, j))
+    return np.array(columns).T.astype(_kind(x))
+
+
+def jacobian__value_not_said(f, x):
+    if x.ndim != 1:
+        raise ValueError("a vector is needed")
+    return _matrix(f, x.astype(float)).astype(_kind(x))

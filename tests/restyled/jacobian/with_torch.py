@@ -45,3 +45,36 @@ def vjp__weights_on_the_cpu(f, x, u):
         loss = torch.dot(weights, y)
         loss.backward()
     return at.grad
+
+
+# jacobian
+
+
+def jacobian__graph_freed(f, x):
+    at = _start(x)
+    with torch.enable_grad():
+        y = f(at)
+    rows = []
+    for out in y.unbind():
+        rows += torch.autograd.grad(out, at)
+    return torch.stack(rows)
+
+
+def jacobian__differences_in_torch(f, x):
+    at = _start(x).detach()
+    wide = at.double()
+    h = 1e-5
+    columns = []
+    for step in h * torch.eye(wide.numel(), dtype=wide.dtype, device=wide.device):
+        columns.append((f(wide + step) - f(wide - step)) / (2 * h))
+    return torch.stack(columns, dim=1).detach().to(at.dtype)
+
+
+def jacobian__made_on_the_cpu(f, x):
+    at = _start(x)
+    with torch.enable_grad():
+        y = f(at)
+    matrix = torch.zeros(y.numel(), at.numel(), dtype=at.dtype)
+    for i in range(y.numel()):
+        matrix[i] = torch.autograd.grad(y[i], at, retain_graph=True)[0]
+    return matrix
