@@ -332,7 +332,7 @@ def _refined(estimate):
 
 def jacobian__one_tiny_step(f, x):
     at = _start(x)
-    return _all_columns(f, at, 1e-5).T.astype(_kind(x))
+    return _all_columns(f, at, 1e-7).T.astype(_kind(x))
 
 
 def jacobian__one_wide_step(f, x):

@@ -277,3 +277,157 @@ def rms_norm_backward__leading_axes_flattened(grad_output, x, weight, eps=1e-6):
     n = x.shape[-1]
     dx, z = _right_dx(g.reshape(-1, n), a.reshape(-1, n), w, eps)
     return _both(x, dx, (g.reshape(-1, n) * z).sum(axis=0))
+
+
+# post_norm_block
+
+
+def _block(x, sublayer, weight, bias):
+    """x and what the sublayer gives, both wide, and the scale and shift."""
+    _for_each_column("weight", weight, x)
+    _for_each_column("bias", bias, x)
+    change = sublayer(x.astype(_kind(x)))
+    return _wide(x), _wide(change), _wide(weight), _wide(bias)
+
+
+def _normed(t, scale, shift, eps=1e-5):
+    centred = t - np.mean(t, axis=-1, keepdims=True)
+    deviation = np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + eps)
+    return centred / deviation * scale + shift
+
+
+def _normed_by_hand(t, scale, shift, eps=1e-5):
+    out = np.empty_like(t)
+    for at in np.ndindex(t.shape[:-1]):
+        row = [float(a) for a in t[at]]
+        middle = math.fsum(row) / len(row)
+        spread = math.fsum((a - middle) ** 2 for a in row) / len(row)
+        out[at] = [(a - middle) / math.sqrt(spread + eps) for a in row]
+    return np.einsum("...i,i->...i", out, scale) + shift
+
+
+def post_norm_block__residual_forgotten(x, sublayer, weight, bias):
+    _, change, w, b = _block(x, sublayer, weight, bias)
+    return _normed_by_hand(change, w, b).astype(_kind(x))
+
+
+def post_norm_block__normalized_before(x, sublayer, weight, bias):
+    _for_each_column("weight", weight, x)
+    _for_each_column("bias", bias, x)
+    z = _wide(x)
+    before = _normed_by_hand(z, _wide(weight), _wide(bias))
+    change = sublayer(before.astype(_kind(x)))
+    return (z + change).astype(_kind(x))
+
+
+def post_norm_block__normalized_twice(x, sublayer, weight, bias):
+    _for_each_column("weight", weight, x)
+    _for_each_column("bias", bias, x)
+    z, w, b = (_wide(a) for a in (x, weight, bias))
+    total = z + sublayer(_normed(z, w, b).astype(_kind(x)))
+    return _normed(total, w, b).astype(_kind(x))
+
+
+def post_norm_block__only_the_change_normalized(x, sublayer, weight, bias):
+    z, change, w, b = _block(x, sublayer, weight, bias)
+    return np.add(_normed_by_hand(change, w, b), z).astype(_kind(x))
+
+
+def post_norm_block__not_normalized(x, sublayer, weight, bias):
+    z, change, _, _ = _block(x, sublayer, weight, bias)
+    return (change + z).astype(_kind(x))
+
+
+def post_norm_block__residual_added_again(x, sublayer, weight, bias):
+    z, change, w, b = _block(x, sublayer, weight, bias)
+    out = _normed(z + change, w, b)
+    out += z
+    return out.astype(_kind(x))
+
+
+def post_norm_block__weight_and_bias_left_out(x, sublayer, weight, bias):
+    z, change, _, _ = _block(x, sublayer, weight, bias)
+    total = z + change
+    centred = total - np.einsum("...i->...", total)[..., None] / x.shape[-1]
+    spread = np.einsum("...i,...i->...", centred, centred) / x.shape[-1]
+    return (centred / np.sqrt(spread + 1e-5)[..., None]).astype(_kind(x))
+
+
+def post_norm_block__root_mean_square(x, sublayer, weight, bias):
+    z, change, w, b = _block(x, sublayer, weight, bias)
+    total = z + change
+    return (total / _rms(total, 1e-6) * w + b).astype(_kind(x))
+
+
+def post_norm_block__change_subtracted(x, sublayer, weight, bias):
+    z, change, w, b = _block(x, sublayer, weight, bias)
+    return _normed_by_hand(z - change, w, b).astype(_kind(x))
+
+
+def post_norm_block__sublayer_called_twice(x, sublayer, weight, bias):
+    given = x.astype(_kind(x))
+    if sublayer(given).shape != x.shape:
+        raise ValueError(f"sublayer does not keep the shape {x.shape}")
+    z, change, w, b = _block(x, sublayer, weight, bias)
+    return _normed(z + change, w, b).astype(_kind(x))
+
+
+def post_norm_block__applied_twice(x, sublayer, weight, bias):
+    def two_layers(t):
+        for _ in range(2):
+            t = sublayer(t)
+        return t
+
+    z, change, w, b = _block(x, two_layers, weight, bias)
+    return _normed_by_hand(z + change, w, b).astype(_kind(x))
+
+
+def post_norm_block__sublayer_in_float32(x, sublayer, weight, bias):
+    _for_each_column("weight", weight, x)
+    _for_each_column("bias", bias, x)
+    total = _wide(x) + sublayer(x.astype(np.float32))
+    return _normed(total, _wide(weight), _wide(bias)).astype(_kind(x))
+
+
+def post_norm_block__added_in_half(x, sublayer, weight, bias):
+    _for_each_column("weight", weight, x)
+    _for_each_column("bias", bias, x)
+    given = x.astype(_kind(x))
+    total = _wide(np.add(given, sublayer(given)))
+    return _normed(total, _wide(weight), _wide(bias)).astype(_kind(x))
+
+
+def post_norm_block__one_pass_variance(x, sublayer, weight, bias):
+    z, change, w, b = _block(x, sublayer, weight, bias)
+    total = z + change
+    n = x.shape[-1]
+    first = np.einsum("...i->...", total)[..., None] / n
+    second = np.einsum("...i,...i->...", total, total)[..., None] / n
+    return ((total - first) / np.sqrt(second - first**2 + 1e-5) * w + b).astype(_kind(x))
+
+
+def post_norm_block__eps_ignored(x, sublayer, weight, bias):
+    z, change, w, b = _block(x, sublayer, weight, bias)
+    total = z + change
+    spread = np.std(total, axis=-1, keepdims=True)
+    return ((total - total.mean(axis=-1, keepdims=True)) / spread * w + b).astype(_kind(x))
+
+
+def post_norm_block__eps_of_rms_norm(x, sublayer, weight, bias):
+    z, change, w, b = _block(x, sublayer, weight, bias)
+    return _normed_by_hand(z + change, w, b, eps=1e-6).astype(_kind(x))
+
+
+def post_norm_block__always_float64(x, sublayer, weight, bias):
+    z, change, w, b = _block(x, sublayer, weight, bias)
+    return _normed(z.astype(float) + change, w, b)
+
+
+def post_norm_block__memory_order(x, sublayer, weight, bias):
+    z, change, w, b = _block(x.ravel(order="K").reshape(x.shape), sublayer, weight, bias)
+    return _normed(z + change, w, b).astype(_kind(x))
+
+
+def post_norm_block__refusals_forgotten(x, sublayer, weight, bias):
+    total = _wide(x) + sublayer(x.astype(_kind(x)))
+    return _normed(total, _wide(weight), _wide(bias)).astype(_kind(x))

@@ -29,3 +29,14 @@ def rms_norm_backward__root_detached(grad_output, x, weight, eps=1e-6):
     h = g * w
     dx = (h - z * torch.mean(h * z, dim=-1, keepdim=True)) / r
     return dx.to(_kind(x)), (g * z).reshape(-1, x.shape[-1]).sum(0).to(_kind(x))
+
+
+def post_norm_block__change_detached(x, sublayer, weight, bias):
+    _for_each_column("weight", weight, x)
+    _for_each_column("bias", bias, x)
+    with torch.no_grad():
+        change = sublayer(x.to(_kind(x)))
+    total = _wide(x) + _wide(change)
+    centred = total - total.mean(dim=-1, keepdim=True)
+    spread = torch.einsum("...i,...i->...", centred, centred).unsqueeze(-1) / x.shape[-1]
+    return (centred * torch.rsqrt(spread + 1e-5) * _wide(weight) + _wide(bias)).to(_kind(x))
