@@ -101,7 +101,7 @@ ALWAYS_FLOAT64 = Mistake(
 
 HALF_RETURNED_WIDE = Mistake(
     "half_returned_wide",
-    "summed float16 in float32, and forgot to convert the result back",
+    "worked in float32 for float16 input, and did not convert the result back",
     edit=around("""
         def widened(a):
             return a.astype(np.float32) if a.dtype == np.float16 else a

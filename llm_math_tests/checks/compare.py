@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from llm_math_tests.answers.values import (
@@ -13,7 +15,7 @@ from llm_math_tests.answers.values import (
     plain,
     spelled,
 )
-from llm_math_tests.checks.truth import Truth, eps, extended, largest
+from llm_math_tests.checks.truth import Extended, Truth, eps, extended, largest
 from llm_math_tests.checks.wrong import Compared, Wrong
 
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
@@ -30,6 +32,8 @@ def expect_array(got: Value, track: str, what: str = "the result") -> Value:
     note = ""
     if got is None:
         note = "is a return statement missing?"
+    elif isinstance(got, (list, tuple)) and any(map(is_array, got)):
+        note = f"{len(got)} values came back where one is expected"
     elif isinstance(got, (list, tuple)) and track == "numpy":
         note = "np.array(...) makes an array of a list"
     elif isinstance(got, Odd) and got.type_name == "numpy.ndarray" and track != "numpy":
@@ -54,7 +58,7 @@ def expect_close(
         _expect_exact(got, truth, what)
         return
     if dtype_name(got) not in _FLOATS:
-        raise Wrong(f"{what} in {dtype}", spelled(got))
+        raise Wrong(f"{what} as floating-point numbers", spelled(got))
     have = extended(got)
     want = truth.value
     if truth.sign_free:
@@ -157,7 +161,7 @@ def _number(value: np.floating) -> str:
 _A_LOOK = 256
 
 
-def agree(first: Value, second: Value, dtype: str, size: float | None = None) -> bool:
+def agree(first: Value, second: Value, dtype: str, size: Any = None) -> bool:
     """Whether two results are the same up to rounding: for telling mistakes apart.
 
     ``size`` is the largest magnitude of the whole, where these are a part of it.
@@ -184,18 +188,19 @@ def agree(first: Value, second: Value, dtype: str, size: float | None = None) ->
             return False
         if not finite.any():
             return True
-        size = float(np.abs(want[finite]).max()) if size is None else size
+        # In extended precision: a float64 would make inf of 1e400, and all would agree.
+        largest_here = np.abs(want[finite]).max() if size is None else Extended(size)
         # Two ways of computing the same differ by many roundings, but by few of 16 bits:
         # there both are computed in float32 and rounded once.
         steps = 4 if dtype in ("float16", "bfloat16") else 256
-        limit = steps * eps(dtype) * (np.abs(want) + 0.01 * size)
+        limit = steps * eps(dtype) * (np.abs(want) + largest_here / 100)
         return bool((np.abs(have - want)[finite] <= limit[finite]).all())
 
 
-def _size_of(value: Value) -> float:
+def _size_of(value: Value) -> np.longdouble:
     """The largest finite magnitude."""
-    numbers = np.abs(plain(value))
-    return float(np.max(numbers, initial=0, where=np.isfinite(numbers)))
+    numbers = np.abs(extended(value))
+    return Extended(np.max(numbers, initial=0, where=np.isfinite(numbers)))
 
 
 def _numeric(value: Value) -> bool:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from llm_math_tests import mistakes
 from llm_math_tests.answers.answer import Answer
+from llm_math_tests.answers.values import arrays_in
+from llm_math_tests.checks.compare import agree
+from llm_math_tests.checks.truth import extended
 from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
 from llm_math_tests.diagnosis.evidence import (
     Asked,
+    TooLong,
     more,
     of_the_case,
     ordinary,
     repeated,
+    rights,
     same,
+    within,
 )
 from llm_math_tests.exercises import exercise as exercise_called
 from llm_math_tests.habits import EVIDENT, GRAPH_CUT
@@ -31,8 +38,11 @@ _CORNERS = 0.2
 """The share of ordinary results that another style of the same mistake may change."""
 _NEAR = 0.1
 """Two measurements (bytes) of the same thing differ by less than this share."""
-_SAME_SIZE = 0.75
-"""Two that grow with the same lengths differ by less than this share."""
+_FEW = 1
+"""Telling results that may differ however few there are."""
+_STRONG, _WEAK = 0.6, 0.9
+"""The share of the telling results that a mistake must explain; more where all that is
+known of the failed case is that numbers were lost."""
 
 
 def what_they_did(
@@ -45,8 +55,9 @@ def what_they_did(
     ``failed`` is None where the answer raised.
     """
     try:
-        return _explanations(answer, check, case, remake, failed)
-    except _TooLong:
+        with within(_SECONDS):
+            return _explanations(answer, check, case, remake, failed)
+    except TooLong:
         return ()
 
 
@@ -56,7 +67,6 @@ def _explanations(
     asked = of_the_case(answer)
     if not asked:
         return ()
-    until = time.monotonic() + _SECONDS
     exercise, spoken = answer.exercise, _spoken(answer)
     right = mistakes.reference_answer(exercise, spoken)
     values_are_right = _explains(right, asked)
@@ -70,31 +80,33 @@ def _explanations(
     elif failed is None:
         # What is seen to happen needs its own evidence, not just an exception of that class.
         known = tuple(m for m in known if m.name not in EVIDENT)
-    elif any(_only_gradients_differ(right, one) for one in asked):
-        # A mistake of another library says nothing of gradients.
+    elif spoken != "numpy" and (
+        any(_only_gradients_differ(right, one) for one in asked)
+        or _explains(mistakes.reference_answer(exercise), asked)
+    ):
+        # Of gradients, and of what the libraries do differently, another library says nothing.
         known = tuple(m for m in known if m.track == spoken)
     suspects = {m: mistakes.answer_with(exercise, m) for m in known if m.track in ("numpy", spoken)}
-    if not values_are_right:
+    if not (values_are_right and any(request.measure_memory for request, _ in asked)):
         # Of an exception the class is style: on which inputs it comes is asked below.
         raised = failed is None
-        suspects = _kept(suspects, until, lambda wrong: _explains(wrong, asked, raised))
-    besides = ordinary(answer) if suspects else []
-    suspects = _kept(suspects, until, lambda wrong: _explains_nearly_all(wrong, besides))
+        suspects = _kept(suspects, lambda wrong: _explains(wrong, asked, raised))
+    suspects = _kept(suspects, lambda wrong: _explains_most(wrong, answer, right, ordinary(answer)))
     if values_are_right and failed is not None:
-        said = {m: _said_of(wrong, check, case, remake()) for m, wrong in _in_time(suspects, until)}
-        # The same measurement is better evidence than one of the same size.
-        for near in (_NEAR, _SAME_SIZE):
-            alike = {m for m, wrong in said.items() if wrong and _alike(wrong, failed, near)}
-            if alike:
-                break
-        suspects = {m: wrong for m, wrong in suspects.items() if m in alike}
-    if failed is None:
-        # An exception's class says little: both must raise on the same of many inputs.
-        suspects = _kept(suspects, until, lambda wrong: _raise_alike(answer, wrong))
+        suspects = _kept(suspects, lambda wrong: _fails_alike(wrong, check, case, remake(), failed))
     if GRAPH_CUT in suspects:
         return (GRAPH_CUT,)  # however it was cut, nothing arrives
     # What is evident anyway says less than a mistake of the exercise's own.
     suspects = {m: wrong for m, wrong in suspects.items() if m.name not in EVIDENT} or suspects
+    if suspects and not values_are_right:
+        besides = [*ordinary(answer), *more(answer)]
+        if failed is None:
+            # An exception's class says little: both must raise on the same of many inputs.
+            suspects = _kept(suspects, lambda wrong: _raise_alike(wrong, besides))
+        share = _WEAK if _only_lost(right, asked) else _STRONG
+        suspects = _kept(
+            suspects, lambda wrong: _explains_most(wrong, answer, right, besides, share)
+        )
     if len(suspects) > 1:
         suspects = _told_apart(answer, suspects)
     return tuple(suspects) if len(suspects) <= MOST_NAMED else ()
@@ -113,21 +125,10 @@ def _spoken(answer: Answer) -> str:
     return "torch" if answer.track == "torch" else "numpy"
 
 
-class _TooLong(Exception):
-    """A student waits: better no name than a late one."""
-
-
-def _in_time(suspects: dict[Mistake, Answer], until: float) -> Iterator[tuple[Mistake, Answer]]:
-    for mistake, wrong in suspects.items():
-        if time.monotonic() > until:
-            raise _TooLong
-        yield mistake, wrong
-
-
 def _kept(
-    suspects: dict[Mistake, Answer], until: float, explains: Callable[[Answer], bool]
+    suspects: dict[Mistake, Answer], explains: Callable[[Answer], bool]
 ) -> dict[Mistake, Answer]:
-    return {m: wrong for m, wrong in _in_time(suspects, until) if explains(wrong)}
+    return {mistake: wrong for mistake, wrong in suspects.items() if explains(wrong)}
 
 
 def _only_gradients_differ(right: Answer, asked: Asked) -> bool:
@@ -144,21 +145,46 @@ def _explains(suspect: Answer, asked: list[Asked], values_only: bool = False) ->
     )
 
 
-def _explains_nearly_all(suspect: Answer, asked: list[Asked]) -> bool:
-    """Of ordinary results the values count, and a corner may come out otherwise.
+def _explains_most(
+    suspect: Answer,
+    answer: Answer,
+    right: Answer,
+    asked: list[Asked],
+    share: float | None = None,
+) -> bool:
+    """Whether a suspect does what the answer did, but for a few corners.
 
-    Who also returns another dtype has made two mistakes; and one mistake, written in
-    another style, need not do the same to an axis of length 1.
+    Of results besides the failed case the values count: who also returns another dtype has
+    made two mistakes. With a ``share``, that much of the calls where either is wrong, which
+    are the ones that tell something; else nearly all calls.
     """
-    agree = [
-        same(reply, repeated(suspect, request), request, values_only=True)
-        for request, reply in asked
-    ]
-    return len(agree) - sum(agree) <= len(agree) * _CORNERS
+    alike = []
+    for (request, reply), wanted in zip(asked, rights(answer, right, asked), strict=True):
+        theirs = repeated(suspect, request)
+        telling = share is None or not (
+            same(reply, wanted, request, values_only=True)
+            and same(theirs, wanted, request, values_only=True)
+        )
+        if telling:
+            alike.append(same(reply, theirs, request, values_only=True))
+    others = len(alike) - sum(alike)
+    if share is None:
+        return others <= _CORNERS * len(alike)
+    return others <= max(_FEW, (1 - share) * len(alike))
 
 
-def _raise_alike(answer: Answer, suspect: Answer) -> bool:
-    return all(reply.ended == repeated(suspect, request).ended for request, reply in more(answer))
+def _only_lost(right: Answer, asked: list[Asked]) -> bool:
+    """Whether all that is wrong is NaN or infinite: many mistakes end so."""
+    pairs = [(reply, repeated(right, request)) for request, reply in asked]
+    return all(
+        any(bool((~np.isfinite(extended(array))).any()) for array in arrays_in(reply.value))
+        for reply, wanted in pairs
+        if reply.ended == "returned" and not agree(reply.value, wanted.value, "float16")
+    )
+
+
+def _raise_alike(suspect: Answer, asked: list[Asked]) -> bool:
+    return all(reply.ended == repeated(suspect, request).ended for request, reply in asked)
 
 
 def _told_apart(answer: Answer, suspects: dict[Mistake, Answer]) -> dict[Mistake, Answer]:
@@ -175,8 +201,8 @@ def _told_apart(answer: Answer, suspects: dict[Mistake, Answer]) -> dict[Mistake
     return suspects
 
 
-def _said_of(suspect: Answer, check: Check, case: Case, inputs: Inputs) -> Wrong | None:
-    """What a check says of a mistake."""
+def _fails_alike(suspect: Answer, check: Check, case: Case, inputs: Inputs, failed: Wrong) -> bool:
+    """Whether a check says the same of a mistake, measurements a little apart."""
     suspect.begin()
     suspect.begin_case(case)
     suspect.others = {
@@ -189,28 +215,24 @@ def _said_of(suspect: Answer, check: Check, case: Case, inputs: Inputs) -> Wrong
     try:
         check.run(suspect, inputs)
     except Wrong as wrong:
-        return wrong
+        return _same_words(wrong.expected, failed.expected) and _same_words(wrong.got, failed.got)
     except (AnswerEnded, NotRun):
-        return None
-    return None
+        return False
+    return False
 
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
-def _alike(one: Wrong, other: Wrong, near: float) -> bool:
-    return _same_words(one.expected, other.expected, near) and _same_words(one.got, other.got, near)
-
-
-def _same_words(first: str, second: str, near: float) -> bool:
+def _same_words(first: str, second: str) -> bool:
     """The same words, with numbers that are equal, or near if they measure something."""
     if _NUMBER.sub("#", first) != _NUMBER.sub("#", second):
         return False
     pairs = zip(_NUMBER.findall(first), _NUMBER.findall(second), strict=True)
-    return all(one == other or _is_near(one, other, near) for one, other in pairs)
+    return all(one == other or _is_near(one, other) for one, other in pairs)
 
 
-def _is_near(one: str, other: str, near: float) -> bool:
+def _is_near(one: str, other: str) -> bool:
     small, large = sorted((float(one), float(other)))
     counts = (one + other).isdigit() and large < 1000
-    return not counts and large - small <= near * large
+    return not counts and large - small <= _NEAR * large

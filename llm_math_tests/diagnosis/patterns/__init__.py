@@ -7,9 +7,21 @@ So it cannot name the wrong thing, and nothing need be written for an exercise t
 
 from __future__ import annotations
 
+import warnings
+
+import numpy as np
+
 from llm_math_tests.answers.answer import Answer
-from llm_math_tests.diagnosis.evidence import of_the_case, ordinary
-from llm_math_tests.diagnosis.patterns import calls, cases, places, precision, shapes, values
+from llm_math_tests.diagnosis.evidence import TooLong, of_the_case, ordinary, within
+from llm_math_tests.diagnosis.patterns import (
+    calls,
+    cases,
+    exceptions,
+    places,
+    precision,
+    shapes,
+    values,
+)
 from llm_math_tests.diagnosis.patterns.pair import Pair, pairs_of, parts_of
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
@@ -23,7 +35,9 @@ _DETECTORS = (
     values.offset,
     calls.argument_left_out,
     calls.arguments_swapped,
+    calls.argument_off_by_one,
     calls.another_axis,
+    values.by_row,
     values.reordered,
     values.another_function,
     places.where_nothing_is_finite,
@@ -32,18 +46,35 @@ _DETECTORS = (
 )
 """From what explains the whole to what only says where."""
 
+_NEARLY_RIGHT = (precision.digits_lost,)
+
+
+_SECONDS = 0.7
+
 
 def pattern_of(answer: Answer) -> str:
     """A sentence that is true of what came in a failed case; empty if none stands out."""
-    failed = pairs_of(answer, of_the_case(answer))
-    said = _untouched_values(failed) or _of_values(answer, failed)
-    return said or cases.right_only_for(answer)
-
-
-def _untouched_values(failed: list[Pair]) -> str:
-    """What else is amiss where every value is right."""
-    if not failed or not all(pair.is_right for pair in failed):
+    try:
+        with within(_SECONDS), np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of ours: a student's are kept where they arise
+            return _pattern(answer)
+    except TooLong:
         return ""
+
+
+def _pattern(answer: Answer) -> str:
+    asked = of_the_case(answer)
+    failed = pairs_of(answer, asked)
+    if failed and all(pair.is_right for pair in failed):
+        return _besides_the_values(failed)
+    if not failed and any(reply.ended == "raised" for _, reply in asked):
+        said = exceptions.meaning_of(next(r.problem for _, r in asked if r.ended == "raised"))
+        return said or cases.right_only_for(answer)
+    return _of_values(answer, failed) or cases.right_only_for(answer)
+
+
+def _besides_the_values(failed: list[Pair]) -> str:
+    """What else is amiss where every value is right."""
     changed = list(dict.fromkeys(name for pair in failed for name in pair.reply.changed))
     if changed:
         return f"the values are right, but {' and '.join(changed)} was written to"
@@ -80,7 +111,8 @@ def _first(answer: Answer, here: list[Pair], others: list[Pair]) -> str:
         if all(pair.is_right for pair in pairs):
             continue
         for detector in _DETECTORS:
-            sentence = detector(answer, pairs)
+            # Digits are lost only if they are few in every call.
+            sentence = detector(answer, everywhere if detector in _NEARLY_RIGHT else pairs)
             if sentence:
                 return sentence
     return ""

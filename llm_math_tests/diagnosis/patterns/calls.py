@@ -15,6 +15,9 @@ from llm_math_tests.answers.values import Value, is_array, plain
 from llm_math_tests.diagnosis.evidence import repeated
 from llm_math_tests.diagnosis.patterns.pair import Pair, arguments_of, pairs_of
 
+_MOST_TURNED = 5_000
+"""Numbers in an array that is exchanged: (n, 3) may become (3, n), and a result (n, n)."""
+
 
 def _gives(answer: Answer, pair: Pair, arguments: dict[str, Value]) -> bool:
     """Whether ours, asked with other arguments, gives what came."""
@@ -74,6 +77,21 @@ def _swapped(answer: Answer, pair: Pair, first: str, second: str) -> bool:
     return _gives(answer, pair, {**arguments, first: other, second: one})
 
 
+def argument_off_by_one(answer: Answer, pairs: list[Pair]) -> str:
+    """As if a whole number among the arguments were one more or less."""
+    for name in parameters_of(answer.exercise.signature_in(answer.track)):
+        for step in (1, -1):
+            if name != "axis" and all(_off(answer, pair, name, step) for pair in pairs):
+                return f"the result is the one for {name} {'+' if step > 0 else '-'} 1"
+    return ""
+
+
+def _off(answer: Answer, pair: Pair, name: str, step: int) -> bool:
+    arguments = arguments_of(answer, pair.request)
+    value = arguments.get(name)
+    return type(value) is int and _gives(answer, pair, {**arguments, name: value + step})
+
+
 def another_axis(answer: Answer, pairs: list[Pair]) -> str:
     """As if the work had been done along another axis."""
     if "axis" in parameters_of(answer.exercise.signature_in(answer.track)):
@@ -113,7 +131,7 @@ def _gives_turned(answer: Answer, pair: Pair, names: tuple[str, ...], back: bool
         name: np.swapaxes(value, -1, -2)
         for name, value in arguments.items()
         if name in names and isinstance(value, np.ndarray) and value.ndim >= 2
-        and value.shape[-1] > 1 and value.shape[-2] > 1
+        and value.shape[-1] > 1 and value.shape[-2] > 1 and value.size <= _MOST_TURNED
     }  # fmt: skip
     if not turned:
         return False

@@ -22,8 +22,10 @@ from llm_math_tests.diagnosis.evidence import (
 )
 from llm_math_tests.diagnosis.patterns.pair import arguments_of, arrays_of
 
-_FEWEST = 2
+_FEWEST = 3
 """Calls of each kind, right and wrong, before it is said."""
+_SHARE = 0.2
+"""And the share of all calls that each kind has to be."""
 _SQUARED = 3
 """Ordinary calls that are also tried with square arguments."""
 _LIKELY = 1 / 3
@@ -43,19 +45,19 @@ def right_only_for(answer: Answer) -> str:
     judged = _judged(answer)
     good = [one for one in judged if one.is_right]
     bad = [one for one in judged if not one.is_right]
-    if len(good) < _FEWEST or len(bad) < _FEWEST:
+    least = max(_FEWEST, _SHARE * len(judged))
+    if len(good) < least or len(bad) < _FEWEST:
         return ""
-    names = [name for name, _ in arrays_of(answer, bad[0].request)]
-    for name in names:
-        for words, is_such in _KINDS:
-            said = _told(answer, name, words, is_such, good, bad)
-            if said:
-                return said
     for name in arguments_of(answer, bad[0].request):
         if all(name in arguments_of(answer, one.request) for one in bad) and not any(
             name in arguments_of(answer, one.request) for one in good
         ):
             return f"wrong where {name} is given ({len(bad)} calls), right elsewhere ({len(good)})"
+    for name, _ in arrays_of(answer, bad[0].request):
+        for words, is_such in _KINDS:
+            said = _told(answer, name, words, is_such, good, bad)
+            if said:
+                return said
     return ""
 
 
@@ -82,7 +84,7 @@ def _made_square(answer: Answer, asked: list[Asked]) -> Iterator[Asked]:
         shapes = {array.shape for _, array in arrays_of(answer, request) if array.ndim >= 2}
         for one, other in {shape[-2:] for shape in shapes}:
             long, short = max(one, other), min(one, other)
-            if short >= _FEWEST and long > short:
+            if short >= 2 and long > short:
                 cut = replace(request, args=tuple(_cut(v, long, short) for v in request.args))
                 yield cut, answer.room.call(answer.where, cut, SECONDS)
 
@@ -109,7 +111,7 @@ def _told(
         if len(wrong) >= of * _LIKELY:
             count = f"{len(wrong)} of {of} calls" if fine else f"all {of} calls"
             return f"wrong only where {name} {words} ({count}), right in the {others} others"
-    if not wrong and len(fine) == len(good):
+    if not wrong and len(fine) == len(good) and len(bad) >= _FEWEST:
         return f"right where {name} {words} ({len(fine)} calls), wrong in the {len(bad)} others"
     return ""
 

@@ -15,6 +15,7 @@ from llm_math_tests.checks.compare import agree
 from llm_math_tests.checks.truth import eps, extended
 from llm_math_tests.diagnosis.evidence import Asked, coarsest, repeated
 
+_FIVE_DIGITS = 1e-5
 FEWEST = 4
 """Numbers that must agree before a pattern is more than chance."""
 
@@ -44,6 +45,10 @@ class Pair:
         """Whether what came is this, up to rounding."""
         return self.have.shape == other.shape and agree(self.have, other, self.coarse)
 
+    def nearly(self, other: np.ndarray) -> bool:
+        """Whether what came is this to five digits, and not as nearly the right one."""
+        return _close(self.have, other) and not _close(self.have, self.want)
+
     @property
     def bad(self) -> np.ndarray:
         """Where they differ by more than rounding (same shapes only)."""
@@ -55,6 +60,17 @@ class Pair:
         close |= (self.have == self.want) | (np.isnan(self.have) & np.isnan(self.want))
         wrong: np.ndarray = ~close
         return wrong
+
+
+def _close(have: np.ndarray, other: np.ndarray) -> bool:
+    if have.shape != other.shape:
+        return False
+    finite = np.isfinite(other)
+    size = np.abs(other[finite]).max(initial=0.0)
+    with np.errstate(all="ignore"):
+        near = np.abs(have - other) <= _FIVE_DIGITS * (np.abs(other) + size / 100)
+    same: np.ndarray = (have == other) | (np.isnan(have) & np.isnan(other)) | (near & finite)
+    return bool(same.all())
 
 
 def pairs_of(answer: Answer, asked: list[Asked]) -> list[Pair]:
@@ -123,10 +139,14 @@ def arrays_of(answer: Answer, request: Request) -> Iterator[tuple[str, np.ndarra
 
 def axis_in_words(axis: int, ndim: int) -> str:
     """``the last axis``: as a student would say it."""
+    name = axis_name(axis, ndim)
+    return name if name.startswith("axis") else f"the {name}"
+
+
+def axis_name(axis: int, ndim: int) -> str:
+    """``last axis``."""
     if ndim == 1:
-        return "the only axis"
+        return "only axis"
     if axis == ndim - 1:
-        return "the last axis"
-    if axis == 0:
-        return "the first axis"
-    return f"axis {axis}"
+        return "last axis"
+    return "first axis" if axis == 0 else f"axis {axis}"

@@ -9,6 +9,9 @@ import numpy as np
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.diagnosis.patterns.pair import Pair, arrays_of, axis_in_words
 
+_FEWEST = 3
+"""Places that are wrong, and places that are right, before it is more than chance."""
+
 
 def where_nothing_is_finite(answer: Answer, pairs: list[Pair]) -> str:
     """NaN or inf exactly in the rows where an argument is special."""
@@ -62,7 +65,7 @@ def where_it_differs(answer: Answer, pairs: list[Pair]) -> str:
 
 def _places(answer: Answer, pair: Pair) -> Iterator[str]:
     bad = pair.bad
-    if not bad.any() or bad.all() or bad.size < 4:
+    if min(int(bad.sum()), int((~bad).sum())) < _FEWEST:
         return
     for name, array in arrays_of(answer, pair.request):
         if array.shape == bad.shape and array.dtype != bool:

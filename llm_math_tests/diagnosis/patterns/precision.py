@@ -8,7 +8,6 @@ import numpy as np
 
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.values import cast, plain
-from llm_math_tests.checks.truth import eps
 from llm_math_tests.diagnosis.patterns.pair import FEWEST, Pair
 
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
@@ -28,18 +27,16 @@ def digits_lost(answer: Answer, pairs: list[Pair]) -> str:
     if not 0 < worst < _ANOTHER_FORMULA or any(_typical(p) > _ANOTHER_FORMULA for p in wrong):
         return ""
     for coarse in _COARSER:
-        if all(
-            coarse in _COARSER_THAN.get(pair.dtype, ()) and _fits(pair, coarse) for pair in wrong
-        ):
+        if all(coarse in _COARSER_THAN.get(p.dtype, ()) and _fits(p, coarse) for p in wrong):
             return f"every value is one that {coarse} holds: the result went through {coarse}"
     dtype = wrong[0].dtype
     digits = max(0, math.floor(-math.log10(worst)))
-    said = f"nearly right, to about {digits} of the {_DIGITS[dtype]} digits of {dtype}"
+    if digits < 2 and dtype not in ("float16", "bfloat16"):
+        return ""
+    said = f"nearly right: to about {digits} of the {_DIGITS[dtype]} digits of {dtype}"
     if dtype in ("float16", "bfloat16"):
-        return f"{said}: was it summed in {dtype}, not in float32?"
-    if worst < 100 * eps("float32") and dtype == "float64":
-        return f"{said}: was it computed in float32, or are digits lost on the way?"
-    return f"{said}: are digits lost on the way?"
+        return f"{said}; was it summed in {dtype}, not in float32?"
+    return said
 
 
 def _error(pair: Pair) -> float:

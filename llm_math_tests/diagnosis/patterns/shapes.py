@@ -26,6 +26,15 @@ def _of_one(pair: Pair) -> str:
             more = "more than it should" if have.ndim > want.ndim else "less than it should"
             return f"the values are right, the shape has an axis of length 1 {more}"
         return f"the values are right and in the right order: only the shape {have.shape} is not"
+    met = _outer(pair)
+    if met:
+        return met
+    if not have.size or not want.size:
+        return ""
+    if have.ndim == 0 and want.ndim:
+        for name, whole in (("summed", want.sum()), ("averaged", want.mean())):
+            if pair.near(np.asarray(whole)):
+                return f"the right result was {name} over all its axes as well"
     for axis in range(have.ndim):
         for name, reduced in (("summed", have.sum(axis)), ("averaged", have.mean(axis))):
             if reduced.shape == want.shape and have.shape[axis] > 1 and _equal(pair, reduced):
@@ -37,6 +46,22 @@ def _of_one(pair: Pair) -> str:
     return ""
 
 
+def _outer(pair: Pair) -> str:
+    """An (n, 1) array met an (n,) one, and each number met every other."""
+    have, want = pair.have, pair.want.squeeze()
+    if have.ndim < 2 or have.shape[-1] != have.shape[-2] or have.shape[-1] < 2:
+        return ""
+    if have.shape[:-1] != want.shape:
+        return ""
+    diagonal = np.diagonal(have, axis1=-2, axis2=-1)
+    size = float(np.abs(want).max(initial=0.0))
+    if not np.allclose(diagonal, want, rtol=1e-5, atol=1e-5 * size):
+        return ""
+    return "the right values stand on a diagonal: an (n, 1) array met an (n,) one and was broadcast"
+
+
 def _equal(pair: Pair, reduced: np.ndarray) -> bool:
     size = float(np.abs(pair.want).max(initial=0.0))
-    return bool(np.allclose(reduced, pair.want, rtol=1e-4, atol=1e-4 * size)) and size > 0
+    if not 0 < size < np.inf:
+        return False
+    return bool(np.allclose(reduced, pair.want, rtol=1e-4, atol=1e-4 * size))

@@ -15,6 +15,7 @@ from llm_math_tests.diagnosis.patterns.pair import (
     arguments_of,
     arrays_of,
     axis_in_words,
+    axis_name,
 )
 
 _NOTICEABLE = 1e-3
@@ -26,14 +27,19 @@ def _same_shapes(pairs: list[Pair]) -> bool:
 
 
 def _different_numbers(pairs: list[Pair]) -> int:
-    """How many different finite numbers the right results hold."""
-    numbers = np.concatenate([pair.want.ravel() for pair in pairs])
+    """How many different finite numbers the right results hold, where finite ones came."""
+    numbers = np.concatenate([pair.want[np.isfinite(pair.have)] for pair in pairs])
     return len(np.unique(numbers[np.isfinite(numbers) & (numbers != 0)]))
 
 
-def _all_are(pairs: list[Pair], change: Callable[[np.ndarray], np.ndarray]) -> bool:
+def _all_are(
+    pairs: list[Pair], change: Callable[[np.ndarray], np.ndarray], roughly: bool = False
+) -> bool:
     with np.errstate(all="ignore"):
-        return all(pair.near(change(pair.want)) for pair in pairs)
+        return all(
+            pair.near(change(pair.want)) or (roughly and pair.nearly(change(pair.want)))
+            for pair in pairs
+        )
 
 
 def nothing_done(answer: Answer, pairs: list[Pair]) -> str:
@@ -60,7 +66,7 @@ def turned(answer: Answer, pairs: list[Pair]) -> str:
     """Square results with their last two axes the wrong way round."""
     if not _same_shapes(pairs) or any(pair.want.ndim < 2 for pair in pairs):
         return ""
-    if _all_are(pairs, lambda want: np.swapaxes(want, -1, -2)):
+    if _all_are(pairs, lambda want: np.swapaxes(want, -1, -2), roughly=True):
         return "the result is transposed: its last two axes have changed places"
     return ""
 
@@ -71,7 +77,7 @@ def sign(answer: Answer, pairs: list[Pair]) -> str:
         return ""
     if all(pair.right_dtype == pair.dtype == "bool" for pair in pairs):
         return "True and False have changed places" if _all_are(pairs, lambda w: 1 - w) else ""
-    if _different_numbers(pairs) >= FEWEST and _all_are(pairs, np.negative):
+    if _different_numbers(pairs) >= FEWEST and _all_are(pairs, np.negative, roughly=True):
         return "every value has the wrong sign"
     return ""
 
@@ -88,6 +94,9 @@ def factor(answer: Answer, pairs: list[Pair]) -> str:
         return ""
     constants = {f"{found:.4g}" for _, found in known}
     words = _in_words(answer, known)
+    if not words and all(found < 0 for _, found in known):
+        opposite = _in_words(answer, [(pair, -found) for pair, found in known])
+        words = f"- {opposite}" if opposite else ""
     if len(constants) == 1:
         number = constants.pop()
         meaning = _CONSTANTS.get(number, "") or words
@@ -102,7 +111,9 @@ def _factor_of(pair: Pair) -> float | None:
         if not usable.any():
             return None
         found = float(np.median(ratios[usable]))
-        if found == 0 or not math.isfinite(found) or not pair.near(found * pair.want):
+        if found == 0 or not math.isfinite(found):
+            return None
+        if not pair.near(found * pair.want) and not pair.nearly(found * pair.want):
             return None
     return found
 
@@ -157,7 +168,7 @@ def _sizes(answer: Answer, pair: Pair) -> Iterator[tuple[str, float]]:
             yield name, float(value)
     for name, array in arrays_of(answer, pair.request):
         for axis, length in enumerate(array.shape):
-            yield f"the length of {name}'s {axis_in_words(axis, array.ndim)[4:]}", float(length)
+            yield f"the length of {name}'s {axis_name(axis, array.ndim)}", float(length)
         yield f"the size of {name}", float(array.size)
 
 
@@ -177,6 +188,35 @@ def offset(answer: Answer, pairs: list[Pair]) -> str:
             return ""
         found.add(f"{abs(added):.4g} too {'large' if added > 0 else 'small'}")
     return f"every value is {found.pop()}" if len(found) == 1 else ""
+
+
+def by_row(answer: Answer, pairs: list[Pair]) -> str:
+    """Right in each row but for a factor, or a constant that is added, of its own."""
+    if not _same_shapes(pairs) or _different_numbers(pairs) < FEWEST:
+        return ""
+    wrong = [pair for pair in pairs if not pair.is_right]
+    if any(pair.want.ndim < 2 or pair.want.shape[-1] < 3 for pair in wrong):
+        return ""
+    with np.errstate(all="ignore"):
+        for words, change in (
+            ("times a factor", _each_rows_factor),
+            ("plus a constant", _each_rows_shift),
+        ):
+            if all(np.isfinite(pair.want).all() and pair.near(change(pair)) for pair in wrong):
+                return f"every row (last axis) is the right one {words} of its own"
+    return ""
+
+
+def _each_rows_factor(pair: Pair) -> np.ndarray:
+    ratios = np.where(pair.want != 0, pair.have / pair.want, np.nan)
+    shared: np.ndarray = pair.want * np.nanmedian(ratios, axis=-1, keepdims=True)
+    return shared
+
+
+def _each_rows_shift(pair: Pair) -> np.ndarray:
+    shift = np.median(pair.have - pair.want, axis=-1, keepdims=True)
+    shared: np.ndarray = pair.want + shift
+    return shared
 
 
 def reordered(answer: Answer, pairs: list[Pair]) -> str:

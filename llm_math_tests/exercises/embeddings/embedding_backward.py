@@ -262,7 +262,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "one_hot_built",
-            "built the one-hot matrix only to find the ids in it again",
+            "built a matrix of tokens times vocabulary: one-hot rows, or the like",
             _GRAD,
             _GRAD + "\n    hot = np.eye(vocab_size)[token_ids]\n"
             "    token_ids = hot.argmax(axis=-1)",

@@ -226,7 +226,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "one_hot_built",
-            "built the one-hot matrix only to find the ids in it again",
+            "built a matrix of tokens times vocabulary: one-hot rows, or the like",
             _ROWS,
             "picked = (token_ids.reshape(-1)[:, None] == np.arange(table.shape[0])).astype(float)\n"
             "    rows = _as_float(table[picked.argmax(axis=1)])",

@@ -336,7 +336,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "one_hot_built",
-            "built the one-hot matrix only to find the ids in it again",
+            "built a matrix of tokens times vocabulary: one-hot rows, or the like",
             _OUT,
             _OUT + "\n    token_ids = np.eye(table.shape[0])[token_ids].argmax(axis=-1)",
         ),

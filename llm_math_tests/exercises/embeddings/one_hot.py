@@ -205,7 +205,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "float64_rows",
-            "made zeros of NumPy's default dtype, which is float64",
+            "returned NumPy's default dtype, which is float64",
             _OUT,
             "out = np.zeros((ids.size, vocab_size))",
         ),

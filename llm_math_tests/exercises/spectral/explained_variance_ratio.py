@@ -268,7 +268,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "constant_data_shared_out",
-            "gave equal shares to data that does not vary",
+            "took data that does not vary, but for rounding, like any other",
             "if (x == x[0]).all():",
             "if False:",
         ),
