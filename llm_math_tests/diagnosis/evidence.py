@@ -18,7 +18,7 @@ from llm_math_tests.answers.answer import parameters_of, request_for
 from llm_math_tests.answers.door import Reply, Request
 from llm_math_tests.answers.values import Bfloat16, Blocks, Value, arrays_in, dtype_name, plain
 from llm_math_tests.checks.compare import agree
-from llm_math_tests.checks.truth import eps
+from llm_math_tests.checks.truth import eps, extended
 
 if TYPE_CHECKING:
     from llm_math_tests.answers.answer import Answer
@@ -31,6 +31,7 @@ _MOST_CALLS = 6
 """Calls of a case that are compared: more would only cost time."""
 _FEW_NUMBERS = 4_000
 _MOST_CASES = 30
+_TWO_DIGITS = 0.01
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 
 
@@ -205,6 +206,27 @@ def same(first: Reply, second: Reply, request: Request, *, values_only: bool = F
         and bool(first.changed) == bool(second.changed)
         and _same_gradients(first, second, request)
     )
+
+
+def roughly_same(first: Reply, second: Reply) -> bool:
+    """Whether two answers came to the same, to two digits: rounding apart, whatever it made."""
+    if first.ended != second.ended or first.ended == "raised":
+        return first.ended == second.ended
+    pairs = list(zip(*map(list, map(arrays_in, (first.value, second.value))), strict=False))
+    if not pairs or len(list(arrays_in(first.value))) != len(list(arrays_in(second.value))):
+        return agree(first.value, second.value, "float32")
+    return all(_near(extended(one), extended(other)) for one, other in pairs)
+
+
+def _near(one: np.ndarray, other: np.ndarray) -> bool:
+    if one.shape != other.shape:
+        return False
+    finite = np.isfinite(one) & np.isfinite(other)
+    if not np.array_equal(one[~finite], other[~finite], equal_nan=True):
+        return False
+    sizes = np.abs(one[finite]) + np.abs(other[finite])
+    limit = _TWO_DIGITS * (sizes + sizes.max(initial=0.0) / 100)
+    return bool((np.abs(one[finite] - other[finite]) <= limit).all())
 
 
 def coarsest(request: Request, *replies: Reply) -> str:

@@ -22,6 +22,7 @@ from llm_math_tests.diagnosis.evidence import (
     ordinary,
     repeated,
     rights,
+    roughly_same,
     same,
     within,
 )
@@ -38,7 +39,7 @@ _CORNERS = 0.2
 """The share of ordinary results that another style of the same mistake may change."""
 _NEAR = 0.1
 """Two measurements (bytes) of the same thing differ by less than this share."""
-_FEW = 1
+_FEW = 2
 """Telling results that may differ however few there are."""
 _STRONG, _WEAK = 0.6, 0.9
 """The share of the telling results that a mistake must explain; more where all that is
@@ -161,12 +162,10 @@ def _explains_most(
     alike = []
     for (request, reply), wanted in zip(asked, rights(answer, right, asked), strict=True):
         theirs = repeated(suspect, request)
-        telling = share is None or not (
-            same(reply, wanted, request, values_only=True)
-            and same(theirs, wanted, request, values_only=True)
-        )
-        if telling:
+        if share is None:
             alike.append(same(reply, theirs, request, values_only=True))
+        elif not (roughly_same(reply, wanted) and roughly_same(theirs, wanted)):
+            alike.append(roughly_same(reply, theirs))
     others = len(alike) - sum(alike)
     if share is None:
         return others <= _CORNERS * len(alike)
