@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +17,10 @@ pytest_plugins = ["pytester"]
 # pytester forgets what an inner run imports. NumPy loads only once a process, and the
 # stand-in's array type must stay the same one, so both are imported before any run.
 stand_in.modules()
+
+# A script's background job ignores Ctrl-C, and whatever it starts does: some tests press it.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HERE = Path(__file__).parent
 

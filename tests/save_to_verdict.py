@@ -26,7 +26,7 @@ from llm_math_tests import course
 from llm_math_tests.run import Solution
 from llm_math_tests.student_folder import lay_out
 
-SECONDS = 60.0
+SECONDS = 180.0
 """After these without a verdict, something is broken."""
 PAUSE = 1.0
 """Seconds between a verdict and the next save: nobody types faster."""

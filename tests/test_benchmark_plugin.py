@@ -241,7 +241,7 @@ def test_ctrl_c_writes_what_was_measured(pytester):
     result = subprocess.run(
         [sys.executable, "-m", "pytest", f"--rootdir={pytester.path}", *ALWAYS, *REFERENCE,
          "--exercise=softmax", "--track=numpy", "-p", "conftest", str(SUITE)],
-        cwd=pytester.path, capture_output=True, text=True, timeout=120, check=False,
+        cwd=pytester.path, capture_output=True, text=True, timeout=300, check=False,
         env={**os.environ, "PYTHONPATH": str(pytester.path)},
     )  # fmt: skip
     assert result.returncode == 2

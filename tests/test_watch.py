@@ -49,13 +49,18 @@ except KeyboardInterrupt:
 """
 
 
+PATIENCE = 180.0
+"""Seconds after which something is broken, not slow."""
+
+
 class Watching:
     """The watch in a process of its own, its verdicts piped."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ignoring: signal.Signals | None = None) -> None:
         self.path = folder / "softmax" / "with_numpy.py"
+        first = f"import signal; signal.signal({ignoring:d}, signal.SIG_IGN)" if ignoring else ""
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", WATCH, str(folder)],
+            [sys.executable, "-W", "error", "-c", first + WATCH, str(folder)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         self.said: list[str] = []
@@ -69,7 +74,7 @@ class Watching:
 
     def wait_for(self, *words: str) -> str:
         """Until all these words were said since the last save; returns what was."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while True:
             text = "".join(self.said)
             if all(word in text for word in words):
@@ -170,12 +175,25 @@ def test_ctrl_c_ends_it_cleanly_and_leaves_no_process(watching):
     children = _children_of(watching.process.pid)
     watching.said.clear()
     watching.process.send_signal(signal.SIGINT)
-    assert watching.process.wait(60) == 130
+    assert watching.process.wait(PATIENCE) == 130
     watching._reader.join()
     assert "Traceback" not in "".join(watching.said)
     if Path("/proc").is_dir():
         assert children
     assert not [child for child in children if _runs(child)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process there")
+def test_ctrl_c_ends_it_also_where_it_was_ignored(tmp_path):
+    """As in a script's background job: it says that Ctrl-C ends it."""
+    shutil.copytree(course.folder("student"), tmp_path / "student")
+    made = Watching(tmp_path / "student", ignoring=signal.SIGINT)
+    try:
+        made.wait_for("next: softmax (numpy)")
+        made.process.send_signal(signal.SIGINT)
+        assert made.process.wait(PATIENCE) == 130
+    finally:
+        made.close()
 
 
 def test_in_a_terminal_each_verdict_has_the_screen_to_itself(tmp_path):
@@ -351,7 +369,7 @@ class TestProgressBar:
         screen = Screen(terminal=True)
         with ProgressBar("checking", 4, screen) as bar:
             bar.step(1, "softmax")
-            end = time.monotonic() + 60
+            end = time.monotonic() + PATIENCE
             while "softmax" not in screen.text and time.monotonic() < end:
                 time.sleep(0.01)
         assert " 25%" in screen.text

@@ -48,7 +48,9 @@ def watch(
         stream: Where verdicts are drawn (standard output).
     """
     desk = Desk(solution, chosen, seconds, Screen(stream))
-    for name in ("SIGTERM", "SIGHUP"):  # a closed window: end as with Ctrl-C
+    # A closed window ends it as Ctrl-C does; and Ctrl-C does, also where whoever began it (a
+    # script's background job) had it ignored: the screen says so.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         with suppress(AttributeError, ValueError):
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
