@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from llm_math_tests.run import Engine
 
 
-def closer_look(engine: Engine, answer: Answer, check: Check, case: Case) -> list[str]:
-    """Blocks of lines below the message of a case that failed: each may be empty."""
+def closer_look(
+    engine: Engine, answer: Answer, check: Check, case: Case, mistake: str = "", pattern: str = ""
+) -> list[str]:
+    """Blocks of lines below the message of a case that failed: each may be empty.
+
+    ``mistake`` and ``pattern`` are what its record says of it.
+    """
     looks = (
         breaking_point(engine, answer, check, case),
-        smallest_case(engine, answer, check, case),
+        smallest_case(engine, answer, check, case, mistake, pattern),
     )
     return [text for text in looks if text]

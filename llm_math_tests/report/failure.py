@@ -82,7 +82,7 @@ def closer_look_at(session: Session, records: list[dict[str, Any]]) -> list[str]
     check = answer.exercise.check(shown["check"])
     case = next(case for case in check.cases if case.name == shown["case"])
     try:
-        return closer_look(session.engine, answer, check, case)
+        return closer_look(session.engine, answer, check, case, shown["mistake"], shown["pattern"])
     except Exception:
         return []  # what failed has to be said, whatever becomes of the closer look
 

@@ -10,6 +10,8 @@ from llm_math_tests.answers.values import Value, cast, dtype_name, plain
 
 _MOST_ROUNDED = 20_000
 """Numbers are rounded one by one."""
+_MOST_RANKED = 12
+"""More numbers would become large if all were to differ."""
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 
 
@@ -52,6 +54,24 @@ def rounded(values: np.ndarray, digits: int) -> np.ndarray:
         return round(x, decimals) or math.copysign(step, x)
 
     return np.array([one(float(x)) for x in values.ravel()], np.float64).reshape(values.shape)
+
+
+def ranked(values: np.ndarray) -> np.ndarray | None:
+    """Few numbers as 1, 2, 3, ... and -1, -2, ... in the same order, equal where they were.
+
+    Rounding would make many of them equal, and equal numbers hide what a function does.
+    """
+    used = np.isfinite(values) & (values != 0)
+    if not 1 < int(used.sum()) <= _MOST_RANKED:
+        return None
+    power = exponent(values)
+    step = float(f"1e{power if power <= -3 else max(power, 0)}")
+    new = values.copy()
+    for sign in (1, -1):
+        of_sign = used & (np.sign(values) == sign)
+        _, rank = np.unique(np.abs(values[of_sign]), return_inverse=True)
+        new[of_sign] = sign * step * (rank.ravel() + 1)
+    return new
 
 
 def is_round(array: Value) -> bool:

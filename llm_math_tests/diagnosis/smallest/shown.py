@@ -55,8 +55,10 @@ def shown(
     made = dict(inputs)
     if of_weighed and weights is not None:
         made["weights"] = weights[0] if len(weights) == 1 else weights
-    code = _pasted(_Library(track), made) if few else []
-    block = code if len(code) <= _MOST_LINES else []
+    code = _pasted(_Library(track), made) if few else None
+    if code is None:
+        return ""  # nobody can follow what they cannot repeat
+    block = list(code)
     call = _call(exercise, track, inputs)
     if block and len(call) > _ROOM:
         call = call.partition(" with ")[0]  # the code says it
@@ -139,8 +141,11 @@ class _Library:
         return np.format_float_scientific(number, trim="-", exp_digits=1)
 
 
-def _pasted(library: _Library, inputs: Inputs) -> list[str]:
-    """Lines of code that make the inputs (functions are left to the one who pastes)."""
+def _pasted(library: _Library, inputs: Inputs) -> list[str] | None:
+    """Lines of code that make the inputs (functions are left to the one who pastes).
+
+    None if there are too many, or too long ones.
+    """
     lines: list[str] = []
     for name, value in inputs.items():
         if value is None or isinstance(value, (bool, int, float, str, Given)):
@@ -152,7 +157,8 @@ def _pasted(library: _Library, inputs: Inputs) -> list[str]:
                 break_long_words=False, break_on_hyphens=False,
             )  # fmt: skip
     lines = [line.replace(_TIED, " ") for line in lines]
-    return lines if all(len(line) <= _ROOM for line in lines) else []
+    fits = len(lines) <= _MOST_LINES and all(len(line) <= _ROOM for line in lines)
+    return lines if fits else None
 
 
 def _in_words(error: Wrong | AnswerEnded) -> list[str]:

@@ -23,6 +23,7 @@ from llm_math_tests.diagnosis.smallest.rounding import (
     is_float,
     is_round,
     orthonormal,
+    ranked,
     rounded,
     summing,
     summing_to_one,
@@ -32,6 +33,8 @@ from llm_math_tests.exercise import Inputs
 
 _ONE_BY_ONE = 6
 """Up to so many rows (or blocks) are left out one by one, more only from the end."""
+_IGNORED = -100
+"""The target that is left out, unless ``ignore_index`` says otherwise."""
 _DIGITS = (0, 1, 2, 3)
 """How many digits a round number has; with 0, what is below 10 is a whole number."""
 
@@ -65,38 +68,60 @@ class _Array:
     summing: int | None
     """The axis along which its numbers sum to 1, counted from the end."""
     orthonormal: bool
+    ignored: int
+    """The whole number that marks tokens to leave out."""
 
 
 class Simpler:
     """All that could be simpler about some inputs."""
 
-    def __init__(self, inputs: Inputs, optional: Sequence[str], standard: str) -> None:
-        """``optional`` arguments may be left out; ``standard`` is the everyday dtype."""
+    def __init__(
+        self,
+        inputs: Inputs,
+        optional: Sequence[str],
+        standard: str,
+        *,
+        least: int = 1,
+        rank: int = 1,
+    ) -> None:
+        """``optional`` arguments may be left out; ``standard`` is the everyday dtype.
+
+        ``least`` numbers stay along an axis, and ``rank`` axes where there were so many.
+        """
         self._standard = standard
-        arrays = [(name, array) for name, value in inputs.items() for array in _arrays(value)]
+        self._least = least
+        ignored = inputs.get("ignore_index", _IGNORED)
+        arrays = [(name, array) for name, value in inputs.items() for array in arrays_of(value)]
         self._arrays = [
             _Array(
                 name,
                 plain(array).shape,
-                _vocabulary(array, arrays, inputs),
+                _vocabulary(array, arrays, inputs, ignored),
                 summing(array),
                 orthonormal(array),
+                ignored,
             )
             for name, array in arrays
         ]
         lengths = sorted({n for array in self._arrays for n in array.shape if n > 1}, reverse=True)
-        self.parts: list[Part] = [Part("argument", name, 1) for name in optional if name in inputs]
-        for length, most in _droppable([array for _, array in arrays]).items():
+        marks = any((plain(array) == ignored).any() for _, array in arrays if not is_float(array))
+        self.parts: list[Part] = [
+            Part("argument", name, 1)
+            for name in optional
+            if name in inputs and not (name == "ignore_index" and marks)
+        ]
+        for length, most in _droppable([array for _, array in arrays], rank).items():
             self.parts.append(Part("axes", length, most, most))
         for name, value in inputs.items():
             if isinstance(value, (list, Blocks)):
                 self.parts += _fewer("items", name, len(items_of(value)))
         for length in lengths:
-            self.parts += _fewer("length", length, length, _divisor(length, lengths))
+            if length > least:
+                self.parts += _fewer("length", length, length, _divisor(length, lengths))
         for name, value in inputs.items():
-            if type(value) is int and value > 1 and name != "axis":
+            if type(value) is int and value > 1 and name not in ("axis", "ignore_index"):
                 follows = (0,) if value in lengths else ()
-                options = (*follows, *_ladder(value))
+                options = (*follows, *_beginning_with(least, _ladder(value)))
                 self.parts.append(Part("number", name, len(options) - 1, 1, options))
         floats = [array for _, array in arrays if is_float(array)]
         if any(dtype_name(array) != standard for array in floats):
@@ -131,8 +156,8 @@ class Simpler:
         kept: dict[object, list[int]] = {}
         for part, choice in reversed(choices):  # the smaller lengths first
             if part.kind == "length":
-                kept[part.of] = _kept(part, choice, choices, kept)
-        items = {part.of: _kept(part, choice, choices, {}) for part, choice in choices
+                kept[part.of] = _kept(part, choice, choices, kept, self._least)
+        items = {part.of: _kept(part, choice, choices, {}, 1) for part, choice in choices
                  if part.kind == "items"}  # fmt: skip
         numbers = {part.of: part.options[choice] for part, choice in choices
                    if part.kind == "number"}  # fmt: skip
@@ -140,7 +165,7 @@ class Simpler:
             [
                 self._array(array, facts, choices, kept, numbers)
                 for array, facts in zip(
-                    (array for value in inputs.values() for array in _arrays(value)),
+                    (array for value in inputs.values() for array in arrays_of(value)),
                     self._arrays,
                     strict=True,
                 )
@@ -154,7 +179,7 @@ class Simpler:
             if name in items:
                 rebuilt = _only(rebuilt, items[name])
             if name in numbers:
-                rebuilt = numbers[name] or len(kept[value])
+                rebuilt = numbers[name] or len(kept.get(value, range(value)))
             made[name] = rebuilt
         return made
 
@@ -172,19 +197,15 @@ class Simpler:
         """One array, made simpler."""
         about = (None, facts.argument)
         chosen = {part.kind: (part, choice) for part, choice in choices if part.of in about}
-        values = plain(array)
-        for axis, length in enumerate(facts.shape):
-            if length in kept and values.shape[axis]:
-                values = values.take(kept[length], axis=axis)
-        for part, choice in choices:
-            if part.kind == "axes" and facts.shape[:1] == (part.of,):
-                for _ in range(part.most - choice):
-                    if not len(values):
-                        raise NoSuchInputs("nothing along the axis")
-                    values = values[0]
+        values = _part_of(plain(array), facts.shape, choices, kept)
+        if values.dtype.kind == "b":
+            _expect_a_use(plain(array), values, facts.shape, choices, kept)
         if facts.ids_of:
-            values = _renamed(values, facts.ids_of, kept, numbers)
+            values = _renamed(values, facts.ids_of, facts.ignored, kept, numbers)
         if not is_float(array):
+            is_token = plain(array) != facts.ignored
+            if is_token.any() and not (values != facts.ignored).any():
+                raise NoSuchInputs("no token is left")
             return np.ascontiguousarray(values).reshape(values.shape)
         exact = np.array(values, np.float64)
         if "size" in chosen:
@@ -192,7 +213,12 @@ class Simpler:
             exact = times_power(exact, part.options[choice] - part.options[part.most])
         if "digits" in chosen and chosen["digits"][1] < len(_DIGITS) and not facts.orthonormal:
             digits = _DIGITS[chosen["digits"][1]]
-            exact = rounded(exact, digits if facts.summing is None else max(digits, 1))
+            ranks = None if digits or facts.summing is not None else ranked(exact)
+            exact = (
+                rounded(exact, digits if facts.summing is None else max(digits, 1))
+                if ranks is None
+                else ranks
+            )
         if facts.summing is not None:
             exact = summing_to_one(exact, facts.summing)
         dtype = dtype_name(array)
@@ -209,7 +235,7 @@ class Simpler:
 
 def size_of(inputs: Inputs) -> int:
     """How many numbers there are to follow."""
-    return sum(plain(array).size for value in inputs.values() for array in _arrays(value)) + sum(
+    return sum(plain(array).size for value in inputs.values() for array in arrays_of(value)) + sum(
         value is not None and not isinstance(value, Given) for value in inputs.values()
     )
 
@@ -219,20 +245,20 @@ def holds_only_plain_layouts(inputs: Inputs) -> bool:
     return all(
         plain(array).flags.c_contiguous and plain(array).flags.writeable
         for value in inputs.values()
-        for array in _arrays(value)
+        for array in arrays_of(value)
     )
 
 
-def _arrays(value: Value) -> Iterator[Value]:
+def arrays_of(value: Value) -> Iterator[Value]:
     """All arrays in a value, those of an iterator's blocks as well."""
     if is_array(value):
         yield value
     elif isinstance(value, dict):
         for item in value.values():
-            yield from _arrays(item)
+            yield from arrays_of(item)
     elif isinstance(value, (tuple, list, Blocks)):
         for item in items_of(value):
-            yield from _arrays(item)
+            yield from arrays_of(item)
 
 
 def items_of(value: tuple[Value, ...] | list[Value] | Blocks) -> tuple[Value, ...]:
@@ -241,7 +267,7 @@ def items_of(value: tuple[Value, ...] | list[Value] | Blocks) -> tuple[Value, ..
 
 
 def _rebuilt(value: Value, fresh: Iterator[Value]) -> Value:
-    """The value with its arrays replaced, in the order of :func:`_arrays`."""
+    """The value with its arrays replaced, in the order of :func:`arrays_of`."""
     if is_array(value):
         return next(fresh)
     if isinstance(value, Blocks):
@@ -265,6 +291,47 @@ def _ladder(most: int) -> tuple[int, ...]:
     return tuple(sorted(step for step in steps if step <= most))
 
 
+def _beginning_with(least: int, ladder: tuple[int, ...]) -> tuple[int, ...]:
+    """The same steps, with the least one that is wanted first."""
+    return tuple(sorted(ladder, key=lambda step: step != least)) if least in ladder else ladder
+
+
+def _part_of(
+    values: np.ndarray,
+    shape: tuple[int, ...],
+    choices: list[tuple[Part, int]],
+    kept: dict[object, list[int]],
+) -> np.ndarray:
+    """The rows that stay, without the axes that do not."""
+    for axis, length in enumerate(shape):
+        if length in kept and values.shape[axis]:
+            values = values.take(kept[length], axis=axis)
+    for part, choice in choices:
+        if part.kind == "axes" and shape[:1] == (part.of,):
+            for _ in range(part.most - choice):
+                if not len(values):
+                    raise NoSuchInputs("nothing along the axis")
+                values = values[0]
+    return values
+
+
+def _expect_a_use(
+    mask: np.ndarray,
+    left: np.ndarray,
+    shape: tuple[int, ...],
+    choices: list[tuple[Part, int]],
+    kept: dict[object, list[int]],
+) -> None:
+    """Refuse a mask that hides all or nothing where the whole one did not."""
+    if mask.any() != left.any() or mask.all() != left.all():
+        raise NoSuchInputs("nothing is hidden, or nothing is left")
+    if mask.ndim and left.ndim:
+        had_one = np.broadcast_to(mask.any(axis=-1, keepdims=True), mask.shape)
+        had_one = _part_of(had_one, shape, choices, kept)
+        if (had_one.any(axis=-1) & ~left.any(axis=-1)).any():
+            raise NoSuchInputs("nothing is left of a row")
+
+
 def _divisor(length: int, lengths: Sequence[int]) -> int:
     """The largest other length that it is a multiple of, 0 if there is none."""
     return next((n for n in lengths if n < length and length % n == 0), 0)
@@ -284,20 +351,27 @@ def _fewer(kind: str, of: object, count: int, divisor: int = 0) -> list[Part]:
 
 
 def _kept(
-    part: Part, choice: int, choices: list[tuple[Part, int]], kept: dict[object, list[int]]
+    part: Part,
+    choice: int,
+    choices: list[tuple[Part, int]],
+    kept: dict[object, list[int]],
+    least: int,
 ) -> list[int]:
-    """Which of several things stay: at least the first."""
+    """Which of several things stay: at least the first, or the first few."""
     if len(part.options) > 1:
         count = part.options[choice]
         if count < 0:
             assert isinstance(part.of, int)
-            count = part.of // -count * len(kept[-count])
-        return list(range(count))
+            shorter = kept.get(-count)
+            count = part.of // -count * (-count if shorter is None else len(shorter))
+        return list(range(max(count, least)))
     same = [(p, c) for p, c in choices if (p.kind, p.of) == (part.kind, part.of)]
-    return [p.options[0] for p, c in same if c] or [0]
+    stay = [p.options[0] for p, c in same if c]
+    others = [p.options[0] for p, c in same if not c]
+    return sorted(stay + others[: max(least - len(stay), 0)])
 
 
-def _droppable(arrays: list[Value]) -> dict[int, int]:
+def _droppable(arrays: list[Value], rank: int) -> dict[int, int]:
     """By length of the first axis: how many leading axes the arrays that begin so may lose.
 
     They are the axes that these arrays have in common, but one that holds the numbers.
@@ -308,12 +382,12 @@ def _droppable(arrays: list[Value]) -> dict[int, int]:
         if alike:
             shared = zip(*(plain(array).shape for array in alike), strict=False)
             common = len(list(takewhile(lambda lengths: len(set(lengths)) == 1, shared)))
-            floats = [plain(array).ndim - 1 for array in alike if is_float(array)]
+            floats = [max(plain(array).ndim - rank, 0) for array in alike if is_float(array)]
             most[length[0]] = min(common, max(floats, default=common))
     return {length: count for length, count in most.items() if count}
 
 
-def _vocabulary(array: Value, arrays: list[tuple[str, Value]], inputs: Inputs) -> int:
+def _vocabulary(array: Value, arrays: list[tuple[str, Value]], inputs: Inputs, ignored: int) -> int:
     """Among how many the whole numbers of an array choose, 0 if they do not."""
     values = plain(array)
     if values.dtype.kind not in "iu" or not values.size:
@@ -322,11 +396,16 @@ def _vocabulary(array: Value, arrays: list[tuple[str, Value]], inputs: Inputs) -
     beside = [f.shape[-1] for f in floats if f.ndim and f.shape[:-1] == values.shape]
     tables = [f.shape[0] for f in floats if f.ndim == 2]
     among = inputs.get("vocab_size") or (*beside, *tables, 0)[0]
-    return int(among) if among and values.max() < among else 0
+    largest = values.max(initial=0, where=values != ignored)
+    return int(among) if among and largest < among else 0
 
 
 def _renamed(
-    ids: np.ndarray, among: int, kept: dict[object, list[int]], numbers: dict[object, int]
+    ids: np.ndarray,
+    among: int,
+    ignored: int,
+    kept: dict[object, list[int]],
+    numbers: dict[object, int],
 ) -> np.ndarray:
     """The identifiers in a smaller vocabulary; the rows that stay keep their tokens."""
     rows = kept.get(among)
@@ -334,7 +413,10 @@ def _renamed(
         rows = list(range(numbers.get("vocab_size", among) or among))
     place = {row: i for i, row in enumerate(rows)}
     rename = partial(_place, place=place, among=len(rows))
-    return np.array([rename(int(i)) for i in ids.ravel()], ids.dtype).reshape(ids.shape)
+    renamed = [i if i == ignored else rename(i) for i in map(int, ids.ravel())]
+    if renamed.count(ignored) != int((ids == ignored).sum()):
+        raise NoSuchInputs("a token would be left out")
+    return np.array(renamed, ids.dtype).reshape(ids.shape)
 
 
 def _place(token: int, place: dict[int, int], among: int) -> int:
