@@ -195,6 +195,13 @@ class TestLeaning:
         assert outcome.verdict == "wrong"
         assert "used our log_softmax: yours is not started" in outcome.message
 
+    def test_a_mistake_is_named_where_ours_is_used(self, folder):
+        wrong = CROSS_ENTROPY.replace("return -(", "return (")
+        folder.write("cross_entropy", "numpy", wrong, FROM_TOP)
+        outcome = folder.run("cross_entropy", "numpy", "matches_the_formula")[0]
+        assert outcome.leaned_on == "log_softmax"
+        assert "you did   forgot the minus" in outcome.message
+
     def test_board_list_and_watch_say_so_in_one_line(self, tmp_path):
         folder = Folder(tmp_path / "student", None)
         folder.write("cross_entropy", "numpy", CROSS_ENTROPY, FROM_TOP)

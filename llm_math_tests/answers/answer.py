@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from llm_math_tests.exercise import Case, Exercise, Inputs, Verdict
 
 _MOST_TIMEOUTS = 3
+_PATIENCE = 1.0
+"""A call that was given less is no evidence of an answer that hangs."""
 _FLOATING = ("float64", "float32", "float16", "bfloat16")
 
 
@@ -61,6 +63,10 @@ class Answer:
         """More than these in a result break the promise: where results meet, sizes multiply."""
         self.others: dict[str, Answer] = {}
         """The same person's answers to the exercises that the current check needs."""
+        self.aside = False
+        """What checks ask now is for a diagnosis: see :meth:`ask_aside`."""
+        self._last_aside: Reply | None = None
+        """How the call ended after which nothing more is asked aside."""
 
     def __call__(self, inputs: Inputs) -> Value:
         """Call the function; :class:`AnswerEnded` if it does not return."""
@@ -102,14 +108,14 @@ class Answer:
             measure_memory=measure_memory,
             on_accelerator=on_accelerator,
             cotangents=None if cotangents is None else tuple(cotangents),
-            lent=Lender(self.exercise.name, self.where),
+            aside=self.aside,
         )
         seconds = max(0.05, self.clock.left)
         if self.timeouts >= _MOST_TIMEOUTS:
             problem = f"ran out of time {self.timeouts} times; it was not called again"
             reply = Reply("timeout", problem=problem)
         else:
-            reply = self.room.call(self.where, request, seconds)
+            reply = self._call(request, seconds)
         self.clock.left -= reply.seconds
         if reply.changed:
             names = list(parameters_of(self.exercise.signature_in(self.track)))
@@ -119,6 +125,27 @@ class Answer:
             limit = f"limit of {self.clock.limit:g} s"
             reply = replace(reply, problem=_within(reply.problem, seconds, limit))
         self.calls.append((inputs, request, reply))
+        return reply
+
+    def ask_aside(self, request: Request, seconds: float) -> Reply:
+        """Make a call that no check makes: nothing of it is kept, or held against the answer.
+
+        After one that did not come to its end (the process died, or time ran out), its
+        reply stands for all others.
+        """
+        return self._call(replace(request, aside=True), seconds)
+
+    def _call(self, request: Request, seconds: float) -> Reply:
+        """Make a call, with what the course lends to this answer."""
+        request = replace(request, lent=Lender(self.exercise.name, self.where))
+        if not request.aside:
+            return self.room.call(self.where, request, seconds)
+        if self._last_aside is not None:
+            return self._last_aside
+        reply = self.room.call(self.where, request, seconds)
+        impatient = reply.ended == "timeout" and seconds < _PATIENCE
+        if reply.ended not in ("returned", "raised") and not impatient:
+            self._last_aside = reply
         return reply
 
     def vjp(self, inputs: Inputs, cotangents: Sequence[Value]) -> tuple[Value, dict[str, Value]]:

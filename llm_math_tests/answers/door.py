@@ -52,6 +52,8 @@ class Request:
     """Measure peak memory: slower, so only where a check asks for it."""
     lent: Lends | None = None
     """Our functions for the earlier exercises that the answer's author has not started."""
+    aside: bool = False
+    """Asked for a diagnosis: an end of the process is not counted against the answer."""
 
 
 @dataclass(frozen=True)

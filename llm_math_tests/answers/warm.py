@@ -92,13 +92,13 @@ class WarmWorker(Worker):
         """Make one call, within a time limit."""
         return _OUT_OF_DATE if self._out_of_date else super().call(where, request, seconds)
 
-    def _ended(self, where: Where, reply: Reply, started: float) -> Reply:
+    def _ended(self, where: Where, reply: Reply, started: float, aside: bool) -> Reply:
         self._ended_so.append(f"it {reply.problem}")
-        return super()._ended(where, reply, started)
+        return super()._ended(where, reply, started, aside)
 
-    def _load(self, where: Where, process: Process) -> Loaded:
+    def _load(self, where: Where, process: Process, aside: bool = False) -> Loaded:
         self._hear(process)
-        return super()._load(where, process)
+        return super()._load(where, process, aside)
 
     def _call(self, process: Process, where: Where, request: Request, seconds: float) -> Reply:
         self._hear(process)  # a call begins by forgetting what was printed

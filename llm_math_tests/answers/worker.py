@@ -59,7 +59,7 @@ class Worker:
             self._listed[where] = self._load(where, self._process(where.track))
         return self._listed[where]
 
-    def _load(self, where: Where, process: Process) -> Loaded:
+    def _load(self, where: Where, process: Process, aside: bool = False) -> Loaded:
         started = time.perf_counter()
         if self._ends[where] >= MOST_ENDS:
             return Loaded({}, _not_again())
@@ -73,10 +73,10 @@ class Worker:
             tree, blobs = process.exchange(header, [], [], LOAD_SECONDS)
             loaded = decode_loaded(tree, blobs)
         except Gone as gone:
-            return Loaded({}, self._ended(where, gone.reply, started))
+            return Loaded({}, self._ended(where, gone.reply, started, aside))
         except BadFrame as error:
             process.kill()
-            return Loaded({}, self._ended(where, tampered(error), started))
+            return Loaded({}, self._ended(where, tampered(error), started, aside))
         if loaded.failed is None:
             return loaded
         return Loaded({}, replace(loaded.failed, seconds=time.perf_counter() - started))
@@ -88,9 +88,10 @@ class Worker:
             self._shelves[key] = Shelf.of(*key)
         return self._shelves[key]
 
-    def _ended(self, where: Where, reply: Reply, started: float) -> Reply:
+    def _ended(self, where: Where, reply: Reply, started: float, aside: bool) -> Reply:
         """Count an end of the process against the answer, which pays for its time."""
-        self._ends[where] += 1
+        if not aside:
+            self._ends[where] += 1
         return replace(reply, seconds=time.perf_counter() - started)
 
     def call(self, where: Where, request: Request, seconds: float) -> Reply:
@@ -101,16 +102,16 @@ class Worker:
         process = self._process(where.track, request.on_accelerator and where.track == "torch")
         if where not in process.loaded:
             # On a clock of its own, and so that a library's memory is not the call's.
-            gone = self._load(where, process).failed
+            gone = self._load(where, process, request.aside).failed
             if gone is not None:
                 return gone
         try:
             return self._call(process, where, request, seconds)
         except Gone as gone_now:
-            return self._ended(where, gone_now.reply, started)
+            return self._ended(where, gone_now.reply, started, request.aside)
         except BadFrame as error:
             process.kill()
-            return self._ended(where, tampered(error), started)
+            return self._ended(where, tampered(error), started, request.aside)
 
     def _call(self, process: Process, where: Where, request: Request, seconds: float) -> Reply:
         encoder = Encoder(process.lay_out)

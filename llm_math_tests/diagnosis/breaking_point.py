@@ -305,9 +305,8 @@ def is_right(answer: Answer, inputs: Inputs) -> bool:
     """Whether the values come out within the truth's allowance, asked past the checks' record."""
     with np.errstate(all="ignore"):
         truth = truth_of(answer.exercise)(**inputs)
-        reply = answer.room.call(
-            answer.where, request_for(answer.exercise, answer.track, inputs), SECONDS
-        )
+        request = request_for(answer.exercise, answer.track, inputs)
+        reply = answer.ask_aside(request, SECONDS)
         if reply.ended not in ("returned", "raised"):
             raise _GivenUp
         if reply.ended == "raised":

@@ -136,7 +136,7 @@ def _asked(answer: Answer, cases: Iterator[Case], most: int = _MOST_NUMBERS) -> 
         request = request_for(answer.exercise, answer.track, inputs)
         if _size(request) > most:
             continue
-        reply = answer.room.call(answer.where, request, _left())
+        reply = answer.ask_aside(request, _left())
         if _can_be_repeated(answer, request, reply):
             yield request, reply
         if reply.ended == "timeout":

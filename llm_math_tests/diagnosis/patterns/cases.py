@@ -86,7 +86,9 @@ def _made_square(answer: Answer, asked: list[Asked]) -> Iterator[Asked]:
             long, short = max(one, other), min(one, other)
             if short >= 2 and long > short:
                 cut = replace(request, args=tuple(_cut(v, long, short) for v in request.args))
-                yield cut, answer.room.call(answer.where, cut, SECONDS)
+                reply = answer.ask_aside(cut, SECONDS)
+                if reply.ended in ("returned", "raised"):
+                    yield cut, reply
 
 
 def _cut(value: Value, long: int, short: int) -> Value:
