@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -15,9 +16,12 @@ import pytest
 
 from llm_math_tests import course
 from llm_math_tests.answers.warm import WarmWorker
+from llm_math_tests.report.progress import Standing
 from llm_math_tests.report.progress_bar import ProgressBar, drawn
 from llm_math_tests.run import Solution
+from llm_math_tests.watch import Desk, Shown
 from llm_math_tests.watch.folder import Eyes
+from llm_math_tests.watch.screen import Screen as WatchScreen
 from llm_math_tests.watch.touched import touched
 
 RIGHT = """\
@@ -114,6 +118,7 @@ def test_a_right_answer_passes_and_it_moves_on(watching):
     text = watching.wait_for("\npassed\n", "next: log_softmax (numpy)", "1 of 69 exercises")
     assert "softmax (numpy)" in text
     assert "contract  passed" in text
+    assert text.count("next: ") == 1
 
 
 def test_a_wrong_answer_is_shown_with_its_failure_whole(watching):
@@ -215,6 +220,104 @@ def test_in_a_terminal_each_verdict_has_the_screen_to_itself(tmp_path):
         assert "Traceback" not in terminal.text
     finally:
         terminal.close()
+
+
+class Tty(io.StringIO):
+    """A terminal of so many rows and columns, which keeps what is written."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+LONG_FAILURE = """\
+softmax \u00b7 numpy \u00b7 survives_large_scores                     wrong   0 of 1 point
+  called    softmax(logits) with logits float32 (3, 6), scores up to 10000, and
+            more of them
+  expected  finite values: 1.50463908e-32 at [0, 1]
+  got       nan at [0, 1] (8 of 18 wrong)
+  allowed   8 roundings of float32 (1.2e-07) + 9.8 of float32 for sums of 6
+            terms, relative to each probability times 1 + max|z/T|
+  you did   exponentiated before subtracting the row maximum
+  where     student/softmax/with_numpy.py:5
+  repeat    pytest --exercise softmax --track numpy -k survives_large_scores
+            --seed 0
+  also in   float64, float16, all_far_below_zero, temperature_0.0001
+  hint      exp(89) is more than float32 can hold. What can you subtract from
+            every score of a row without changing any ratio? (more: llm-math
+            hint softmax)""".splitlines()
+LEVELS = [f"  {level:<9} wrong        0 of 2 points" for level in ("core", "stable", "more", "x")]
+NEEDED = ("called ", "expected ", "got ", "you did ", "where ")
+
+
+class TestScreen:
+    """What does not fit is made shorter, from what matters least."""
+
+    @pytest.fixture
+    def desk(self, tmp_path, monkeypatch):
+        def make(columns: int, rows: int) -> Desk:
+            monkeypatch.setenv("COLUMNS", str(columns))
+            monkeypatch.setenv("LINES", str(rows))
+            monkeypatch.setenv("TERM", "xterm")
+            solution = Solution("student", tmp_path)
+            return Desk(solution, ("numpy",), 0.5, WatchScreen(Tty()))
+
+        return make
+
+    def shown(self, printed: int) -> Shown:
+        lines = [f"  line {number}" for number in range(printed)]
+        return Shown(
+            ("softmax", "numpy"), "12:00:00", LEVELS, ["core 0 of 2", "stable 0 of 2"],
+            LONG_FAILURE, ["printed", *lines] if printed else [], 0.1, passed=False,
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (80, 40), (60, 15), (40, 12)])
+    @pytest.mark.parametrize("printed", [0, 8])
+    def test_the_top_and_what_matters_are_seen(self, desk, columns, rows, printed):
+        made = desk(columns, rows)
+        made._shown = self.shown(printed)
+        lines = made._lines()
+        taken = sum(-(-len(line) // columns) or 1 for line in lines)
+        assert taken < rows
+        assert lines[0].startswith("numpy ")
+        text = "\n".join(lines)
+        assert "softmax (numpy)" in text
+        assert "softmax \u00b7 numpy" in text
+        for needed in NEEDED:
+            assert f"\n  {needed}" in text
+        assert lines[-1].endswith("Ctrl-C ends")
+
+    def test_what_was_printed_goes_before_the_failure_does(self, desk):
+        made = desk(80, 33)
+        made._shown = self.shown(8)
+        text = "\n".join(made._lines())
+        assert "line 0" in text
+        assert "line 1" not in text
+        assert all(line in text for line in [*LONG_FAILURE, *LEVELS])
+
+    def test_what_matters_least_goes_first(self, desk):
+        made = desk(80, 19)
+        made._shown = self.shown(0)
+        text = "\n".join(made._lines())
+        assert "  allowed " not in text
+        assert all(line in text for line in LONG_FAILURE[:5] + LONG_FAILURE[7:])
+
+    def test_a_pipe_gets_everything(self, tmp_path):
+        made = Desk(Solution("student", tmp_path), ("numpy",), 0.5, WatchScreen(io.StringIO()))
+        made._shown = self.shown(30)
+        assert set(LONG_FAILURE) | {"  line 29"} | set(LEVELS) <= set(made._lines())
+
+    def test_next_is_not_named_before_it_is_known(self, desk):
+        made = desk(80, 24)
+        for name, track in made._keys():
+            made._standings[name, track] = Standing("not started", 0.0, 1.0)
+        first, second = made._keys()[:2]
+        made._standings[first] = Standing("done", 1.0, 1.0)
+        assert f"next: {second[0]} (numpy)" in "\n".join(made._lines())
+        unknown = made._standings.pop(second)
+        assert "next:" not in "\n".join(made._lines())
+        made._standings[second] = unknown
+        made._standings.pop(made._keys()[2])
+        assert f"next: {second[0]} (numpy)" in "\n".join(made._lines())
 
 
 def _children_of(pid: int) -> list[int]:

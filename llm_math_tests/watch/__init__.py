@@ -11,10 +11,10 @@ from __future__ import annotations
 import signal
 import textwrap
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TextIO
+from typing import Literal, TextIO
 
 from llm_math_tests import tracks
 from llm_math_tests.answers.warm import WarmWorker
@@ -28,6 +28,7 @@ from llm_math_tests.session import Choice, Session
 from llm_math_tests.watch import verdict
 from llm_math_tests.watch.folder import Eyes, Seen
 from llm_math_tests.watch.screen import Screen, cut
+from llm_math_tests.watch.shorter import printed_in_two, shorter, shortest
 from llm_math_tests.watch.touched import Key, home_of, touched
 from llm_math_tests.wording import WIDTH
 
@@ -153,7 +154,7 @@ class Desk:
         saved.sort(key=lambda key: names().index(key[0]))
         edited = [key for key in saved if key in set(changed)]
         begun = [key for key in edited if progress.started(self._session, *key)]
-        goal = self._next()
+        goal = self._next(was)  # what was said to be next, and not what this save made of it
         for wanted in (current, goal):
             if wanted in begun:
                 return wanted
@@ -197,11 +198,12 @@ class Desk:
         shown = self._shown
         if shown is None or not shown.failure or self._eyes.changed:
             return
-        room = self._screen.rows - len(self._lines())
+        lines = self._lines()
         blocks: list[str] = []
         for block in verdict.closer_look(self._session, shown.key):
-            room -= len(block.splitlines())
-            if room > 0 or not self._screen.clears:
+            longer = [*lines, *block.splitlines()]
+            if self._screen.room(longer) >= 0:
+                lines = longer
                 blocks.append(block)
         if not blocks or self._eyes.changed:
             return
@@ -287,29 +289,47 @@ class Desk:
             self._screen.add([*self._news, *self._bars(), *self._what_next()])
 
     def _lines(self) -> list[str]:
+        for lines in self._ways():
+            if self._screen.room(lines) >= 0:
+                return lines
+        lines = [cut(line, self._screen.columns) for line in lines]
+        return lines[: max(1, self._screen.rows - 1)]  # what scrolls away is the rest, not the top
+
+    def _ways(self) -> Iterator[list[str]]:
+        """What there is to say, and then shorter and shorter."""
         shown = self._shown
         if shown is None:
             title = [self._title(), ""] if self._screen.clears else []
-            return [*title, *self._bars(), "", *self._what_next(), *self._news]
-        lines = self._with(shown, shown.levels)
-        if len(lines) < self._screen.rows:
-            return lines
+            yield [*title, *self._bars(), "", *self._what_next(), *self._news]
+            return
+        yield self._with(shown)
+        shown = replace(shown, printed=printed_in_two(shown.printed))
+        yield self._with(shown)
+        shown = replace(shown, levels=[f"  {', '.join(shown.brief)}"])
+        yield self._with(shown)
         # A failure is worth more than the room between the parts.
-        return [line for line in self._with(shown, [f"  {', '.join(shown.brief)}"]) if line]
+        yield self._with(shown, close=True)
+        for failure in shorter(shown.failure):
+            shown = replace(shown, failure=failure)
+            yield self._with(shown, close=True)
+        columns = self._screen.columns
+        shown = replace(shown, failure=shortest(shown.failure, columns))
+        yield [cut(line, columns) for line in self._with(shown, close=True)]
+        shown = replace(shown, printed=[])
+        yield [cut(line, columns) for line in self._with(shown, close=True)]
 
-    def _with(self, shown: Shown, levels: list[str]) -> list[str]:
+    def _with(self, shown: Shown, close: bool = False) -> list[str]:
         name, track = shown.key
         place = progress.place_of(self._session, name, track)
-        lines = [*self._bars(), ""]
-        lines += [cut(f"{name} ({track})  {place}  saved {shown.clock}"), *levels, ""]
+        title = cut(f"{name} ({track})  {place}  saved {shown.clock}")
+        parts = [self._bars(), [title, *shown.levels]]
         if shown.passed:
-            lines += ["passed", ""]
-        if shown.failure:
-            lines += [*shown.failure, ""]
-        if shown.printed:
-            lines += [*shown.printed, ""]
+            parts.append(["passed"])
+        parts += [shown.failure, shown.printed]
         if not shown.failure:
-            lines += [*self._what_next(), ""]
+            goal = self._what_next()
+            parts.append([*goal[:1], *goal[-1:]] if close and len(goal) > 1 else goal)
+        lines = [line for part in parts if part for line in ([*part] if close else [*part, ""])]
         return [*lines, *self._news, f"{shown.seconds:.2f} s; Ctrl-C ends"]
 
     def _title(self) -> str:
@@ -330,8 +350,10 @@ class Desk:
         return lines
 
     def _what_next(self) -> list[str]:
-        goal = self._next()
-        if goal is None:
+        goal = self._next(self._standings)
+        if goal == "unknown":
+            return []
+        if goal == "none":
             return ["everything is done"]
         name, track = goal
         place = progress.place_of(self._session, name, track)
@@ -341,17 +363,22 @@ class Desk:
             f"      llm-math show {name}" + ("" if track == "numpy" else f" --track {track}"),
         ]
 
-    def _next(self) -> Key | None:
-        """The first exercise that is not done, as ``llm-math next`` has it."""
+    def _next(self, standings: Mapping[Key, Standing]) -> Key | Literal["none", "unknown"]:
+        """The first exercise that is not done, as ``llm-math next`` has it.
+
+        Not known while one before it is not: a next that is taken back a moment later is none.
+        """
         order = self._watched
         if self._shown is not None and self._shown.key[1] in order:
             order = [self._shown.key[1], *(t for t in order if t != self._shown.key[1])]
         for track in order:
             for name in progress.exercises_in(names(), track):
-                found = self._standings.get((name, track))
-                if found is not None and found.state != "done":
+                found = standings.get((name, track))
+                if found is None:
+                    return "unknown"
+                if found.state != "done":
                     return name, track
-        return None
+        return "none"
 
     # What is chosen
 

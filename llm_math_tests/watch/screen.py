@@ -28,6 +28,16 @@ class Screen:
         """How many lines can be seen at once; no end of them where nothing is cleared."""
         return shutil.get_terminal_size().lines if self.clears else sys.maxsize
 
+    @property
+    def columns(self) -> int:
+        """How wide a line can be; no end of it where nothing is cleared."""
+        return shutil.get_terminal_size().columns if self.clears else sys.maxsize
+
+    def room(self, lines: Sequence[str]) -> int:
+        """How many rows are left below these lines, where the cursor stands; below 0: too few."""
+        columns = self.columns
+        return self.rows - 1 - sum(max(1, -(-len(line) // columns)) for line in lines)
+
     def begin(self, lines: Sequence[str]) -> None:
         """Draw what there is to see before the first verdict."""
         self._write((_CLEAR if self.clears else "") + "\n".join(lines) + "\n")
