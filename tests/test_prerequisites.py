@@ -143,6 +143,12 @@ if mask is not None and mask.ndim > 2:
 out = scaled_dot_product_attention(q, k, v, mask).swapaxes(-3, -2)
 return out.reshape(x.shape) @ w_o"""
 
+ALONE = """\
+import LIBRARY as xp
+def log_softmax(logits, axis=-1):
+    return xp.log(softmax(logits, axis=axis))
+"""
+
 FROM_TOP = "from ..softmax.with_TRACK import log_softmax"
 
 
@@ -163,11 +169,69 @@ class TestLeaning:
         assert {o.verdict for o in outcomes} == {"passed"}, _messages(outcomes)
         assert {o.leaned_on for o in outcomes} == {"scaled_dot_product_attention"}
 
+    @pytest.mark.parametrize("track", TRACKS)
+    def test_from_a_file_that_holds_nothing_else(self, folder, track):
+        text = ALONE.replace("LIBRARY", track)
+        folder.file("softmax", track).write_text(text, encoding="utf-8")
+        outcomes = folder.run("log_softmax", track, "matches_the_formula")
+        assert {o.verdict for o in outcomes} == {"passed"}, _messages(outcomes)
+        assert {o.leaned_on for o in outcomes} == {"softmax"}
+        for name in ("softmax", "logsumexp", "online_logsumexp"):
+            problem = folder.engine.answer(exercise(name), track).problem
+            assert problem is not None
+            assert problem.verdict == "not_started"
+            assert problem.message.endswith(f"has no function {name}")
+
+    @pytest.mark.parametrize(
+        ("ways", "given"),
+        [
+            ("def softmax(x, axis):\n    return x + 1\n", 1),
+            ("softmax = lambda x, axis: x + 2\n", 2),
+            ("from operator import add as softmax\n", 3),
+            ("globals()['softmax'] = lambda x, axis: x + 4\n", 4),
+            ("for softmax in [lambda x, axis: x + 5]:\n    pass\n", 5),
+            ("try:\n    softmax\nexcept NameError:\n    def softmax(x, axis):\n"
+             "        return x + 6\n", 6),
+            ("def __getattr__(name):\n    return lambda x, axis: x + 7\n", 7),
+        ],
+    )  # fmt: skip
+    def test_every_name_of_the_students_own_goes_before(self, folder, ways, given):
+        where = "_s.softmax" if given == 7 else "softmax"
+        text = f"def log_softmax(logits, axis=-1):\n    return {where}(logits, 3)\n{ways}"
+        text += "import sys\n_s = sys.modules[__name__]\n"
+        folder.file("softmax", "numpy").write_text(text, encoding="utf-8")
+        reply = folder.call("log_softmax", "numpy", {"logits": np.zeros(2)})
+        assert (reply.ended, reply.leaned_on) == ("returned", ()), reply.problem
+        np.testing.assert_array_equal(reply.value, np.full(2, given))
+
+    def test_a_circle_of_imports_captures_nothing(self, folder):
+        folder.file("softmax", "numpy").write_text(
+            "import numpy as np\nfrom ..attention.with_numpy import scaled\n"
+            "def softmax(logits, temperature=1.0, axis=-1):\n    return scaled(logits)\n",
+            encoding="utf-8",
+        )
+        folder.file("attention", "numpy").write_text(
+            "try:\n    from ..softmax.with_numpy import softmax\nexcept ImportError:\n"
+            "    def softmax(x):\n        return x + 2\ndef scaled(x):\n    return softmax(x)\n",
+            encoding="utf-8",
+        )
+        reply = folder.call("softmax", "numpy", {"logits": np.zeros(2)})
+        assert (reply.ended, reply.leaned_on) == ("returned", ()), reply.problem
+        np.testing.assert_array_equal(reply.value, [2.0, 2.0])
+
+    def test_a_table_of_functions_may_name_what_is_missing(self, folder):
+        text = "_ways = {'softmax': softmax}\n"
+        text += ALONE.replace("LIBRARY", "numpy").replace("(softmax(", "(_ways['softmax'](")
+        folder.file("softmax", "numpy").write_text(text, encoding="utf-8")
+        reply = folder.call("log_softmax", "numpy", {"logits": np.zeros(2)})
+        assert (reply.ended, reply.leaned_on) == ("returned", ("softmax",)), reply.problem
+
     @pytest.mark.parametrize(
         ("top", "first"),
         [
             (FROM_TOP, ""),
             ("", f"{FROM_TOP}\n"),
+            ("from ..softmax.with_TRACK import *", ""),
             ("from ..softmax import with_TRACK as s\nlog_softmax = s.log_softmax", ""),
             ("from ..softmax import with_TRACK as s", "log_softmax = s.log_softmax\n"),
             ("import importlib", "s = importlib.import_module('..softmax.with_TRACK', "

@@ -14,10 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from llm_math_tests.derive.syntax import FUNCTIONS, Function
-from llm_math_tests.derive.untouched import has_stub_body
+from llm_math_tests.derive.untouched import has_stub_body, is_untouched
 
 Course = Mapping[str, tuple[str, ...]]
 """The names of the exercises of each topic: all that an answer's side knows of the course."""
+
+Laid = Mapping[str, Callable[..., Any]]
+"""The stand-ins that were laid out in a module, by name."""
 
 _MARK = "_llm_math_stub"
 
@@ -109,25 +112,45 @@ def _stubs_in(statements: list[ast.stmt]) -> Iterator[Function]:
                     yield from _stubs_in([inner] if isinstance(inner, ast.stmt) else inner.body)
 
 
+def missing(source: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the exercises that nothing at the top of a file gives a meaning.
+
+    None where its author may give one in a way that the text does not tell.
+    """
+    try:
+        if is_untouched(source, "__getattr__") is not None:
+            return ()
+        return tuple(name for name in names if is_untouched(source, name) is None)
+    except SyntaxError:
+        return ()
+
+
+def lay_out(module: types.ModuleType, track: str, absent: tuple[str, ...]) -> Laid:
+    """Put stand-ins into a module before it runs: whatever its author writes goes over them."""
+    laid = {name: stand_in(track, name) for name in absent}
+    module.__dict__.update(laid)
+    return laid
+
+
 def run(code: types.CodeType, module: types.ModuleType, track: str, names: tuple[str, ...]) -> None:
-    """Run a file's code as this module; stubs, and names that are missing, become stand-ins."""
+    """Run a file's code as this module; the stubs become stand-ins."""
     space = module.__dict__
     space[_MARK] = lambda stub: stand_in(track, stub.__name__, stub)
     try:
         exec(code, space)
     finally:
         space.pop(_MARK, None)
-    fill(module, track, names)
+    _answer_for_the_rest(module, track, names)
 
 
-def fill(module: types.ModuleType, track: str, names: tuple[str, ...]) -> None:
-    """Answer for the exercises that a module lacks, when somebody imports them from it."""
+def _answer_for_the_rest(module: types.ModuleType, track: str, names: tuple[str, ...]) -> None:
+    """What was expected to be there and is not, somebody else may import nevertheless."""
     if not names or "__getattr__" in module.__dict__:
         return
 
-    def missing(name: str) -> Any:
+    def absent(name: str) -> Any:
         if name in names:
             return stand_in(track, name)
         raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
-    module.__dict__["__getattr__"] = missing
+    module.__dict__["__getattr__"] = absent

@@ -27,14 +27,24 @@ from llm_math_tests.tracks import Track
 class LoadedModule:
     """An answer's module, or the reply that says why there is none."""
 
-    def __init__(self, module: types.ModuleType | None, failed: Reply | None) -> None:
+    def __init__(
+        self,
+        module: types.ModuleType | None,
+        failed: Reply | None,
+        laid: leaning.Laid | None = None,
+    ) -> None:
         self.module = module
         self.failed = failed
+        self._laid = laid or {}
 
     def function(self, name: str) -> Any:
         """The function of that name, None without it."""
         found = vars(self.module).get(name) if self.module is not None else None
-        return found if callable(found) else None
+        return found if self._is_its_own(name, found) else None
+
+    def _is_its_own(self, name: str, thing: Any) -> bool:
+        """Whether this is a function, and not what stands where there is none."""
+        return callable(thing) and thing is not self._laid.get(name)
 
     def listing(self) -> Loaded:
         """The neutral description of what is there."""
@@ -44,7 +54,7 @@ class LoadedModule:
             {
                 name: (_line(thing), _parameters(thing))
                 for name, thing in vars(self.module).items()
-                if not name.startswith("_") and callable(thing)
+                if not name.startswith("_") and self._is_its_own(name, thing)
             }
         )
 
@@ -84,6 +94,7 @@ def load(
             sys.modules[name] = module
             if where.text is None:
                 _note(name, path)
+            laid = leaning.lay_out(module, where.track, leaning.missing(source, names))
             leaning.run(code, module, where.track, names)
     except KeyboardInterrupt:
         raise
@@ -92,7 +103,7 @@ def load(
         _forget(name)
         took = time.perf_counter() - started
         return LoadedModule(None, reply_of_exception(error, str(path), took, seconds, "loading"))
-    return LoadedModule(module, None)
+    return LoadedModule(module, None, laid)
 
 
 def _decoded(raw: bytes) -> str:
@@ -192,10 +203,12 @@ class _Answers(MetaPathFinder, Loader):
         path = _path_of(module.__name__)
         _note(module.__name__, path)
         if path.is_file():
-            code = leaning.compiled(_decoded(path.read_bytes()), str(path), names)
+            source = _decoded(path.read_bytes())
+            code = leaning.compiled(source, str(path), names)
+            leaning.lay_out(module, track, leaning.missing(source, names))
             leaning.run(code, module, track, names)
         else:
-            leaning.fill(module, track, names)
+            leaning.lay_out(module, track, names)
 
 
 _ANSWERS = _Answers()
