@@ -545,6 +545,25 @@ return [word for word in words if SECRET in word]"""
             assert reply.value == []
         room.close()
 
+    @pytest.mark.parametrize(("size", "ended"), [(1000, "raised"), (100, "returned")])
+    def test_no_larger_matrix_is_decomposed_than_there_is_time_for(self, tmp_path, size, ended):
+        from llm_math_tests.answers.worker import Worker
+
+        room = Worker()
+        folder = Folder(tmp_path / "student", room)
+        body = f"return low_rank_approximation(np.zeros(({size}, {size})), 1)[0, 0]"
+        folder.write("effective_rank", "numpy", body)
+        reply = folder.call("effective_rank", "numpy", {"w": np.ones((2, 3))})
+        assert reply.ended == ended, reply.problem
+        if ended == "raised":
+            assert "matrices of that size are more than our low_rank" in reply.problem
+        # Elsewhere there is no harm in that size.
+        folder.write("cross_entropy", "numpy", f"return log_softmax(np.zeros(({size}, {size}))"
+                     ")[0, 0]", FROM_TOP)  # fmt: skip
+        inputs = {"logits": np.ones((2, 3)), "targets": np.zeros(2, int)}
+        assert folder.call("cross_entropy", "numpy", inputs).ended == "returned"
+        room.close()
+
     @pytest.mark.parametrize(
         ("body", "words"),
         [

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 2 << 30
 """Memory that ours may take for one call from a worker."""
+_DECOMPOSES = ("spectral", "jacobian")
+"""The topics whose functions decompose a matrix: in LAPACK no time limit reaches them."""
+_MOST_WORK = 1 << 24
+"""The most numbers in a matrix there, times its shorter side: a fraction of a second."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Lender:
         return None
 
     def _started(self, name: str, shelf: Shelf | None) -> bool | None:
-        topic = next(topic for topic, members in TOPICS.items() if name in members)
+        topic = _topic(name)
         if topic == self.where.topic and self.where.text is not None:
             return started(self.where, name)
         if shelf is not None:
@@ -109,6 +113,16 @@ class Lender:
         return called
 
 
+def _topic(name: str) -> str:
+    return next(topic for topic, members in TOPICS.items() if name in members)
+
+
+def _work(args: Value) -> int:
+    """What decomposing the largest matrix costs: its numbers, times its shorter side."""
+    matrices = [plain(array) for array in arrays_in(args) if plain(array).ndim > 1]
+    return max((matrix.size * min(matrix.shape[-2:]) for matrix in matrices), default=0)
+
+
 @cache
 def _room() -> InProcess:
     from llm_math_tests.answers.in_process import InProcess
@@ -117,7 +131,7 @@ def _room() -> InProcess:
 
 
 def _ours(name: str, track: str) -> Callable[..., Any]:
-    topic = next(topic for topic, members in TOPICS.items() if name in members)
+    topic = _topic(name)
     root = course.folder("reference")
     where = Where(topic, track, root / topic / f"with_{track}.py", root)
     return _room().function(where, name)
@@ -160,6 +174,8 @@ class Desk:
         size = sum(plain(array).size for array in arrays_in(args))
         if size > MOST_GIVEN:
             raise ValueError(f"arrays of {size} numbers are more than our {name} takes")
+        if _topic(name) in _DECOMPOSES and _work(args) > _MOST_WORK:
+            raise ValueError(f"matrices of that size are more than our {name} takes")
         own = track_called(track)
         replay = Replay(_ours(name, track), Table(own, True), self._live, template, results)
         try:
