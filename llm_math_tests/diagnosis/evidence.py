@@ -22,7 +22,7 @@ from llm_math_tests.checks.truth import eps, extended
 
 if TYPE_CHECKING:
     from llm_math_tests.answers.answer import Answer
-    from llm_math_tests.exercise import Case
+    from llm_math_tests.exercise import Case, Mistake
 
 SECONDS = 5.0
 _MOST_NUMBERS = 300_000
@@ -73,9 +73,18 @@ class Evidence:
     """The cases that have not been asked yet."""
     right: dict[int, Reply] = field(default_factory=dict)
     """What ours gives for them, by the identity of the request."""
+    borne_out: dict[tuple[object, ...], bool] = field(default_factory=dict)
+    """Whether a mistake explains that much of them, in that way."""
+    named: list[Mistake] = field(default_factory=list)
+    """Those that explained a case alone."""
 
 
 _KEPT: WeakKeyDictionary[Answer, Evidence] = WeakKeyDictionary()
+
+
+def kept_of(answer: Answer) -> Evidence:
+    """What is known of an answer so far."""
+    return _KEPT.setdefault(answer, Evidence())
 
 
 def of_the_case(answer: Answer) -> list[Asked]:
@@ -89,7 +98,7 @@ def of_the_case(answer: Answer) -> list[Asked]:
 
 def ordinary(answer: Answer) -> list[Asked]:
     """The answer's own results on the cases of its first check."""
-    kept = _KEPT.setdefault(answer, Evidence())
+    kept = kept_of(answer)
     if kept.ordinary is None:
         check = answer.exercise.checks[0]
         cases = [case for case in check.cases if answer.track in case.tracks][:_MOST_CALLS]
@@ -99,7 +108,7 @@ def ordinary(answer: Answer) -> list[Asked]:
 
 def more(answer: Answer) -> Iterator[Asked]:
     """Its results on the small cases of the other checks, asked as they are needed."""
-    kept = _KEPT.setdefault(answer, Evidence())
+    kept = kept_of(answer)
     yield from kept.more
     if kept.rest is None:
         kept.rest = iter(
@@ -118,7 +127,7 @@ def more(answer: Answer) -> Iterator[Asked]:
 
 def rights(answer: Answer, right: Answer, asked: list[Asked]) -> list[Reply]:
     """What ours gives for calls that are kept, asked once."""
-    kept = _KEPT.setdefault(answer, Evidence()).right
+    kept = kept_of(answer).right
     for request, _ in asked:
         if id(request) not in kept:
             kept[id(request)] = repeated(right, request)

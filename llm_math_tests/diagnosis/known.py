@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from llm_math_tests.checks.wrong import AnswerEnded, NotRun, Wrong
 from llm_math_tests.diagnosis.evidence import (
     Asked,
     TooLong,
+    kept_of,
     more,
     of_the_case,
     ordinary,
@@ -73,6 +75,12 @@ def _explanations(
     values_are_right = _explains(right, asked)
     if values_are_right and failed is None:
         return ()  # ours raises as well: nothing is wrong with that
+    if not values_are_right:
+        # What explained another case of this answer alone, and much besides, need not be
+        # set against all the others again.
+        for mistake in kept_of(answer).named:
+            if _explains(mistakes.answer_with(exercise, mistake), asked, failed is None):
+                return (mistake,)
     known = exercise.known_mistakes
     if values_are_right:
         # What is wrong is no value: memory, calls, a warning. The check itself can tell,
@@ -92,7 +100,7 @@ def _explanations(
         # Of an exception the class is style: on which inputs it comes is asked below.
         raised = failed is None
         suspects = _kept(suspects, lambda wrong: _explains(wrong, asked, raised))
-    suspects = _kept(suspects, lambda wrong: _explains_most(wrong, answer, right, ordinary(answer)))
+    suspects = _borne_out(answer, right, suspects, ordinary(answer) if suspects else [])
     if values_are_right and failed is not None:
         suspects = _kept(suspects, lambda wrong: _fails_alike(wrong, check, case, remake(), failed))
     if GRAPH_CUT in suspects:
@@ -103,13 +111,13 @@ def _explanations(
         besides = [*ordinary(answer), *more(answer)]
         if failed is None:
             # An exception's class says little: both must raise on the same of many inputs.
-            suspects = _kept(suspects, lambda wrong: _raise_alike(wrong, besides))
+            suspects = _borne_out(answer, right, suspects, besides, None, _raise_alike)
         share = _WEAK if _only_lost(right, asked) else _STRONG
-        suspects = _kept(
-            suspects, lambda wrong: _explains_most(wrong, answer, right, besides, share)
-        )
+        suspects = _borne_out(answer, right, suspects, besides, share)
     if len(suspects) > 1:
         suspects = _told_apart(answer, suspects)
+    if len(suspects) == 1 and not values_are_right:
+        kept_of(answer).named.extend(m for m in suspects if m.name not in EVIDENT)
     return tuple(suspects) if len(suspects) <= MOST_NAMED else ()
 
 
@@ -146,12 +154,30 @@ def _explains(suspect: Answer, asked: list[Asked], values_only: bool = False) ->
     )
 
 
-def _explains_most(
-    suspect: Answer,
+def _borne_out(
     answer: Answer,
     right: Answer,
+    suspects: dict[Mistake, Answer],
     asked: list[Asked],
     share: float | None = None,
+    how: Callable[..., bool] | None = None,
+) -> dict[Mistake, Answer]:
+    """Those that explain the answer's other results, asked once for each."""
+    known = kept_of(answer).borne_out
+    for mistake, wrong in suspects.items():
+        key = (mistake, share, how)
+        if key not in known:
+            explains = how or partial(_explains_most, answer=answer, right=right, share=share)
+            known[key] = explains(wrong, asked=asked)
+    return {m: wrong for m, wrong in suspects.items() if known[m, share, how]}
+
+
+def _explains_most(
+    suspect: Answer,
+    asked: list[Asked],
+    answer: Answer,
+    right: Answer,
+    share: float | None,
 ) -> bool:
     """Whether a suspect does what the answer did, but for a few corners.
 
