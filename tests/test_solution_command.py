@@ -11,9 +11,11 @@ import pytest
 
 from llm_math_tests import course
 from llm_math_tests.cli import main
+from llm_math_tests.exercise import TRACKS
 from llm_math_tests.exercises import exercises
 from llm_math_tests.given_up import PLACE, UnusableRecord, give_up, given_up, record_of
 from llm_math_tests.report.board import board_lines
+from llm_math_tests.report.progress import listing
 from llm_math_tests.report.solution import reference_text
 from llm_math_tests.session import Choice, Session, solution_of
 
@@ -201,8 +203,16 @@ class TestBoard:
         give_up(here / "student", "softmax", "numpy")
         give_up(here / "student", "relu", "numpy")
         _, lines = self.board(here)
-        assert "given up: 1 x reference opened first: softmax (numpy)" in lines
+        assert "given up (reference opened first): softmax (numpy)" in lines
         assert [line for line in lines if not line.startswith("given up")] == before
+
+    def test_the_listing_has_a_gap_between_the_cells(self, here):
+        give_up(here / "student", "softmax", "numpy")
+        session = Session(Choice(solution_of("student", here), ("softmax",), TRACKS))
+        lines = list(listing(session))
+        row = next(line for line in lines if line.startswith("  softmax "))
+        assert " ".join(row.split()) == "softmax not started* not started not started"
+        assert max(map(len, lines)) <= 80
 
     def test_many_are_wrapped(self, here):
         session, _ = self.board(here)
@@ -212,7 +222,8 @@ class TestBoard:
                 {**session.records()[0], "exercise": entry.name, "topic": entry.topic}
             ]
         lines = board_lines(session)
-        assert any(line.startswith("given up: 69 x ") for line in lines)
+        said = " ".join(lines).partition("given up (reference opened first): ")[2]
+        assert said.count(" (numpy), ") == 68
         assert max(map(len, lines)) <= 80
 
     def test_a_record_that_cannot_be_read_is_said(self, here):

@@ -89,7 +89,7 @@ def _given_up(session: Session, records: list[dict[str, Any]]) -> list[str]:
     record = record_of(session.choice.solution.root)
     ran = dict.fromkeys((r["exercise"], r["track"]) for r in records)
     pairs = [f"{name} ({track})" for name, track in ran if (name, track) in record.pairs]
-    text = f"given up: {len(pairs)} x reference opened first: {', '.join(pairs)}"
+    text = f"given up (reference opened first): {', '.join(pairs)}"
     said = textwrap.wrap(text, WIDTH, subsequent_indent=" " * 10) if pairs else []
     return said + textwrap.wrap(clean(record.trouble), WIDTH, break_on_hyphens=False)
 

@@ -104,7 +104,7 @@ def listing(session: Session) -> Iterator[str]:
         yield (f"{topic:<{_NAME}}" + "".join(f"{_bar(b):<{_CELL}}" for b in bars)).rstrip()
         for name in shown:
             cells = [
-                f"{found.get((name, track), '')}{' *' * ((name, track) in opened)}"
+                f"{found.get((name, track), '')}{'*' * ((name, track) in opened)}"
                 for track in choice.tracks
             ]
             row = "".join(f"{cell:<{_CELL}}" for cell in cells)

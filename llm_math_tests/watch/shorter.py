@@ -24,7 +24,7 @@ def shorter(failure: Sequence[str]) -> Iterator[list[str]]:
 
 def shortest(failure: Sequence[str], columns: int) -> list[str]:
     """One line for each part that cannot be spared."""
-    said = []
+    said: list[str] = []
     for part in _parts(failure):
         if _label(part) not in _LEAST_FIRST:
             # The verdict stands at the right end of 80 columns, which may not be there.
