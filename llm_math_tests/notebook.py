@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import textwrap
 import types
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from llm_math_tests.answers.door import Reply, Request, Where
 from llm_math_tests.answers.in_process import InProcess
 from llm_math_tests.answers.load import LoadedModule
 from llm_math_tests.checks.wrong import NotRun
+from llm_math_tests.console import spelled
 from llm_math_tests.exercise import Exercise
 from llm_math_tests.exercises import exercise, names, unknown
 from llm_math_tests.report.failure import failure_of, worst_verdict
@@ -53,7 +55,7 @@ def check(function: Callable[..., Any], track: str = "numpy") -> None:
         raise ValueError(f"track must be one of {', '.join(entry.tracks)}, got track={track!r}")
     missing = tracks.unavailable(track)
     if missing:
-        print(f"{name} ({track}) is not run: {missing}")
+        _say(f"{name} ({track}) is not run: {missing}")
         return
     room = _Cell()
     where = room.define(function, entry, track)
@@ -63,13 +65,18 @@ def check(function: Callable[..., Any], track: str = "numpy") -> None:
     session.engine.adopt(answer)
     try:
         for text in _failures(session, answer):
-            print(text, end="\n\n")
+            _say(f"{text}\n")
         points = sum(record["points"] for record in session.records())
         possible = point_text(round(points, 6), entry.points_in(track))
         begun = answer.problem is None or answer.problem.verdict != "not_started"
-        print(f"{name} ({track}): {possible if begun else 'not started'}")
+        _say(f"{name} ({track}): {possible if begun else 'not started'}")
     finally:
         session.close()
+
+
+def _say(text: str) -> None:
+    """Print what the stream can show, which stays as its owner set it up."""
+    print(spelled(text, getattr(sys.stdout, "encoding", None) or "utf-8"))
 
 
 def _failures(session: Session, answer: Answer) -> Iterator[str]:

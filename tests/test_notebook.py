@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -66,6 +67,26 @@ def test_a_wrong_one_gets_the_same_text_as_in_a_file(ours, capsys):
     assert "where     your cell:4" in out
     assert out.endswith("\nsoftmax (numpy): 12 of 14 points\n")
     assert "--exercise" not in out
+
+
+def test_a_console_that_lacks_a_character_gets_it_spelled(tmp_path):
+    program = (
+        "import sys, llm_math_tests\n"
+        "def softmax(logits, temperature=1.0, axis=-1):\n"
+        "    raise ValueError('\\u221a2 is no good')\n"
+        "llm_math_tests.check(softmax)\n"
+        "assert sys.stdout.errors == 'strict'\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path, capture_output=True, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    )  # fmt: skip
+    said = done.stdout.decode("ascii")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "softmax - numpy - matches_the_formula" in said
+    assert "ValueError: sqrt 2 is no good" in said
+    assert said.endswith("\nsoftmax (numpy): 0 of 14 points\n")
 
 
 def test_what_is_raised_has_the_cells_line(ours, capsys):
