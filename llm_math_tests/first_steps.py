@@ -8,12 +8,12 @@ from pathlib import Path
 
 from llm_math_tests import tracks
 from llm_math_tests.exercise import TRACKS
-from llm_math_tests.exercises import TOPICS, exercise, names
+from llm_math_tests.exercises import exercise, names
 from llm_math_tests.report.failure import worst_verdict
 from llm_math_tests.report.lesson import docstring
 from llm_math_tests.report.progress import exercises_in, in_use, standing, started
 from llm_math_tests.report.progress_bar import ProgressBar
-from llm_math_tests.session import Choice, Session, solution_of
+from llm_math_tests.session import Choice, Session, solution_of, way_to_course
 from llm_math_tests.wording import WIDTH, clean, point_text
 
 _HELP = "All commands: llm-math --help"
@@ -57,11 +57,11 @@ def _count(begun: list[tuple[str, str]]) -> str:
 
 
 def _no_course(start: Path) -> Iterator[str]:
-    above = next((up for up in start.parents if _is_course(up)), None)
-    if above is not None:
+    up = way_to_course(start)
+    if up is not None:
         yield "Your course is further up: the folder that holds student/. Go there:"
         yield ""
-        yield f"  cd {Path(*[Path('..')] * (len(start.relative_to(above).parts)))}"
+        yield f"  cd {up}"
         yield "  llm-math"
     else:
         yield from textwrap.wrap(
@@ -75,10 +75,6 @@ def _no_course(start: Path) -> Iterator[str]:
         yield "  llm-math"
     yield ""
     yield _HELP
-
-
-def _is_course(folder: Path) -> bool:
-    return any((folder / "student" / topic).is_dir() for topic in TOPICS)
 
 
 def _nothing_started(session: Session) -> Iterator[str]:

@@ -162,11 +162,13 @@ def session_of(config: pytest.Config) -> Session:
     """The run's session, made when it is first needed."""
     if SESSION not in config.stash:
         from llm_math_tests.session import Session, UnusableChoice
+        from llm_math_tests.wording import wrapped
 
         try:
             config.stash[SESSION] = Session(_choice(config))
         except UnusableChoice as unusable:
-            raise pytest.UsageError(str(unusable)) from None
+            said = wrapped(f"ERROR: {unusable}").removeprefix("ERROR: ")  # pytest's own word
+            raise pytest.UsageError(said) from None
     return config.stash[SESSION]
 
 
@@ -223,14 +225,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     from llm_math_tests.exercises import exercise
 
+    pairs = []
     try:
         choice = session_of(metafunc.config).choice
+        if marker.args[0] in choice.names:
+            pairs = choice.chosen(exercise(marker.args[0]))
     except pytest.UsageError as unusable:
-        # Raised while collecting, it would come with a traceback of ours.
-        pytest.exit(str(unusable), returncode=int(pytest.ExitCode.USAGE_ERROR))
-    pairs = []
-    if marker.args[0] in choice.names:
-        pairs = choice.chosen(exercise(marker.args[0]))
+        # Raised here, it would come with a traceback of ours for each file: it is raised
+        # again when all are collected. A worker of xdist's must not end so.
+        if hasattr(metafunc.config, "workerinput"):
+            raise pytest.Collector.CollectError(str(unusable)) from None
     params = [pytest.param((track, c.name), id=f"{track}-{c.name}") for track, c in pairs]
     metafunc.parametrize("promise", params or [pytest.param(None, id="not-chosen")], indirect=True)
 
@@ -240,6 +244,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Drop what was not chosen, and put the rest in teaching order: ``-x`` stops early."""
     left_out = {item for item in items if item.name.endswith("[not-chosen]")}
     if left_out:
+        session_of(config)
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
     places = [place for place, item in enumerate(items) if item.path.parent == course.SUITE]

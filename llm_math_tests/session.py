@@ -19,6 +19,7 @@ from llm_math_tests import __version__, course
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.door import AnswerRoom
 from llm_math_tests.exercise import LEVELS, TRACKS, Check, Exercise, Outcome
+from llm_math_tests.exercises import TOPICS
 from llm_math_tests.exercises import exercise as find_exercise
 from llm_math_tests.exercises import names as all_names
 from llm_math_tests.run import DEFAULT_SECONDS, Engine, Solution
@@ -61,6 +62,11 @@ def solution_of(text: str, start: Path, default_root: Path | None = None) -> Sol
         for root in (start, default_root or start):
             if (root / "student").is_dir():
                 return Solution("student", root / "student")
+        up = way_to_course(start)
+        if up is not None:
+            raise UnusableChoice(
+                f"your course is further up: the folder that holds student/. Go there: 'cd {up}'"
+            )
         raise UnusableChoice(
             f"there is no folder student/ in {start}: run 'llm-math init {start}' to lay one "
             f"out, or say --solution DIR"
@@ -72,6 +78,14 @@ def solution_of(text: str, start: Path, default_root: Path | None = None) -> Sol
             f"folder that holds <topic>/with_<track>.py"
         )
     return Solution(root.name or str(root), root.resolve())
+
+
+def way_to_course(start: Path) -> Path | None:
+    """``../..`` where a folder above holds a course; else nothing."""
+    for count, folder in enumerate(start.parents, 1):
+        if any((folder / "student" / topic).is_dir() for topic in TOPICS):
+            return Path(*[".."] * count)
+    return None
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +100,18 @@ def test_without_a_student_folder_it_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["next"]) == 2
     assert "llm-math init" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("command", [["list"], ["watch"], []])
+def test_in_a_folder_of_the_course_it_says_where_the_course_is(
+    folder, monkeypatch, capsys, command
+):
+    monkeypatch.chdir(folder / "student" / "softmax")
+    assert main(command) == (2 if command else 0)
+    said = "".join(capsys.readouterr())
+    assert "course is further up" in said
+    assert f"cd {Path('..', '..')}" in said
+    assert "init" not in said
 
 
 def test_reset_puts_the_stub_back_and_keeps_a_copy(folder, capsys):

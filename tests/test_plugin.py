@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import textwrap
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -221,8 +223,29 @@ class TestOptions:
     def test_without_a_student_folder_it_says_how_to_make_one(self, pytester):
         pytester.makefile(".ini", pytest=SETTINGS)
         result = pytester.runpytest_inprocess()
-        assert result.ret != 0
-        assert "llm-math init" in result.stdout.str() + result.stderr.str()
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        said = result.stderr.str() + result.stdout.str()
+        assert "'llm-math init" in " ".join(said.split())
+        assert "Traceback" not in said
+        assert "plugin.py" not in said
+        said = result.stderr.str()
+        assert said.startswith("ERROR: there is no folder student/ in")
+        # A path is never broken; the rest is wrapped.
+        words = [word for word in said.split() if str(pytester.path) in word]
+        assert all(len(line) <= 80 or any(w in line for w in words) for line in said.splitlines())
+        assert len(said.splitlines()) > 1
+        assert said.count("llm-math init") <= 1
+
+    def test_in_a_folder_of_the_course_it_says_where_the_course_is(self, pytester):
+        shutil.copytree(course.folder("student"), pytester.path / "student")
+        os.chdir(pytester.path / "student" / "softmax")
+        result = pytester.run(sys.executable, "-m", "pytest", "--exercise", "softmax",
+                              f"--rootdir={pytester.path / 'student' / 'softmax'}")  # fmt: skip
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        said = " ".join(result.stderr.str().split())
+        assert "course is further up" in said
+        assert f"'cd {Path('..', '..')}'" in said
+        assert "init" not in said
 
     def test_patterns_topics_and_levels(self, folder):
         result = folder.runpytest_inprocess(
