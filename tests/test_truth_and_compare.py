@@ -62,7 +62,7 @@ ONES = Truth(np.ones((2, 3), Extended), 1.0)
         ([1.0], "the result as one numpy.ndarray", "a list of 1"),
         (Odd("Sly", "an object of type Sly"), "one numpy.ndarray", "an object of type Sly"),
         (np.ones((3, 2)), "shape (2, 3)", "shape (3, 2)"),
-        (np.ones((2, 3), int), "in float64", "int64 (2, 3)"),
+        (np.ones((2, 3), int), "as floating-point numbers", "int64 (2, 3)"),
         (np.full((2, 3), 1 + 1e-9), "1 at [0, 0]", "off by 4.5e+06 ulp"),
         (np.full((2, 3), np.nan), "finite values: 1 at [0, 0]", "nan at [0, 0] (6 of 6 wrong)"),
         (np.full((2, 3), np.inf), "finite values", "inf at [0, 0]"),

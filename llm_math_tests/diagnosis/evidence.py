@@ -32,6 +32,7 @@ _MOST_CALLS = 6
 _FEW_NUMBERS = 4_000
 _MOST_CASES = 30
 _TWO_DIGITS = 0.01
+_ROUNDINGS = 16
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 
 
@@ -217,24 +218,31 @@ def same(first: Reply, second: Reply, request: Request, *, values_only: bool = F
     )
 
 
-def roughly_same(first: Reply, second: Reply) -> bool:
+def roughly_same(first: Reply, second: Reply, request: Request) -> bool:
     """Whether two answers came to the same, to two digits: rounding apart, whatever it made."""
     if first.ended != second.ended or first.ended == "raised":
         return first.ended == second.ended
     pairs = list(zip(*map(list, map(arrays_in, (first.value, second.value))), strict=False))
     if not pairs or len(list(arrays_in(first.value))) != len(list(arrays_in(second.value))):
         return agree(first.value, second.value, "float32")
-    return all(_near(extended(one), extended(other)) for one, other in pairs)
+    noise = _ROUNDINGS * eps(coarsest(request, first, second)) * _largest_input(request)
+    return all(_near(extended(one), extended(other), noise) for one, other in pairs)
 
 
-def _near(one: np.ndarray, other: np.ndarray) -> bool:
+def _largest_input(request: Request) -> float:
+    """The size of what went in: what is left of it where it cancels is noise."""
+    found = [np.abs(extended(array)) for array in arrays_in([request.args, request.kwargs])]
+    return max((float(a[np.isfinite(a)].max(initial=0.0)) for a in found), default=0.0)
+
+
+def _near(one: np.ndarray, other: np.ndarray, noise: float) -> bool:
     if one.shape != other.shape:
         return False
     finite = np.isfinite(one) & np.isfinite(other)
     if not np.array_equal(one[~finite], other[~finite], equal_nan=True):
         return False
     sizes = np.abs(one[finite]) + np.abs(other[finite])
-    limit = _TWO_DIGITS * (sizes + sizes.max(initial=0.0) / 100)
+    limit = _TWO_DIGITS * (sizes + sizes.max(initial=0.0) / 100) + noise
     return bool((np.abs(one[finite] - other[finite]) <= limit).all())
 
 

@@ -190,8 +190,8 @@ def _explains_most(
         theirs = repeated(suspect, request)
         if share is None:
             alike.append(same(reply, theirs, request, values_only=True))
-        elif not (roughly_same(reply, wanted) and roughly_same(theirs, wanted)):
-            alike.append(roughly_same(reply, theirs))
+        elif not (roughly_same(reply, wanted, request) and roughly_same(theirs, wanted, request)):
+            alike.append(roughly_same(reply, theirs, request))
     others = len(alike) - sum(alike)
     if share is None:
         return others <= _CORNERS * len(alike)
