@@ -64,7 +64,7 @@ class Watching:
         self.path = folder / "softmax" / "with_numpy.py"
         first = f"import signal; signal.signal({ignoring:d}, signal.SIG_IGN)" if ignoring else ""
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", first + WATCH, str(folder)],
+            [sys.executable, "-W", "error", "-X", "faulthandler", "-c", first + WATCH, str(folder)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         self.said: list[str] = []
@@ -180,7 +180,12 @@ def test_ctrl_c_ends_it_cleanly_and_leaves_no_process(watching):
     children = _children_of(watching.process.pid)
     watching.said.clear()
     watching.process.send_signal(signal.SIGINT)
-    assert watching.process.wait(PATIENCE) == 130
+    try:
+        assert watching.process.wait(PATIENCE) == 130
+    except subprocess.TimeoutExpired:
+        watching.process.send_signal(signal.SIGABRT)  # it says where it stands
+        watching._reader.join()
+        pytest.fail("".join(watching.said))
     watching._reader.join()
     assert "Traceback" not in "".join(watching.said)
     if Path("/proc").is_dir():
@@ -199,6 +204,15 @@ def test_ctrl_c_ends_it_also_where_it_was_ignored(tmp_path):
         assert made.process.wait(PATIENCE) == 130
     finally:
         made.close()
+
+
+def test_an_interrupt_that_python_drops_ends_it_all_the_same(tmp_path):
+    """What is raised in a ``__del__`` is dropped, and nobody presses Ctrl-C twice."""
+    desk = Desk(Solution("student", tmp_path), ("numpy",), 0.5, WatchScreen(io.StringIO()))
+    with pytest.raises(KeyboardInterrupt):
+        desk.interrupt(signal.SIGINT, None)
+    with pytest.raises(KeyboardInterrupt):
+        desk._eyes.wait()
 
 
 def test_in_a_terminal_each_verdict_has_the_screen_to_itself(tmp_path):

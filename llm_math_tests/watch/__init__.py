@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import FrameType
 from typing import Literal, TextIO
 
 from llm_math_tests import tracks
@@ -53,7 +54,7 @@ def watch(
     # script's background job) had it ignored: the screen says so.
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         with suppress(AttributeError, ValueError):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+            signal.signal(getattr(signal, name), desk.interrupt)
     try:
         desk.run()
     finally:
@@ -107,6 +108,15 @@ class Desk:
             before = seen
             seen = self._eyes.wait()
             self._take(before, seen)
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        """End, as the handler of a signal.
+
+        Python drops what is raised while it clears an object away: so it is remembered, and
+        raised again by the next wait.
+        """
+        self._eyes.interrupted = True
+        signal.default_int_handler(number, frame)
 
     def close(self) -> None:
         """End the processes and leave the terminal as it was."""

@@ -61,6 +61,8 @@ class Eyes:
     late: Callable[[], None] = lambda: None
     """Called where a change stays unasked-for: what runs is out of date."""
     patience: float = 0.5
+    interrupted: bool = False
+    """Whether the program is to end: nobody waits any more."""
 
     def open(self) -> Seen:
         """Read the folder and begin to look at it."""
@@ -79,10 +81,16 @@ class Eyes:
         return self._changed.is_set()
 
     def wait(self) -> Seen:
-        """The folder after the next save."""
+        """The folder after the next save.
+
+        Raises:
+            KeyboardInterrupt: Instead of waiting, where :attr:`interrupted` is set.
+        """
         # In slices: on Windows, Ctrl-C does not interrupt a wait.
-        while not self._changed.wait(0.25):
+        while not self.interrupted and not self._changed.wait(0.25):
             pass
+        if self.interrupted:
+            raise KeyboardInterrupt
         with self._lock:
             self._changed.clear()
             seen = Seen(dict(self._files), tuple(self._saved), self._at, time.strftime("%H:%M:%S"))

@@ -28,7 +28,7 @@ def shortest(failure: Sequence[str], columns: int) -> list[str]:
     for part in _parts(failure):
         if _label(part) not in _LEAST_FIRST:
             # The verdict stands at the right end of 80 columns, which may not be there.
-            first = re.sub(r"(?<=\S) {4,}", "   ", part[0]) if not said else part[0]
+            first = part[0] if said else " ".join(part[0].split())
             said.append(cut(first + " ..." if len(part) > 1 else first, columns))
     return said
 
