@@ -166,7 +166,7 @@ BAD_RESULTS = {
     "string": ("return 'p'", "got       'p'", ""),
     "scalar": ("return 1.0", "got       shape ()", ""),
     "shape": ("return logits[..., None]", "got       shape (3, 5, 1)", "of shape (3, 5)"),
-    "dtype": ("return np.ones(logits.shape, int)", "got       int64 (3, 5)", "as floating-point numbers"),
+    "dtype": ("return np.ones(logits.shape, int)", "got       int64 (3, 5)", "floating-point"),
     "nan": ("return logits * np.nan", "got       nan at [0, 0] (15 of 15 wrong)", ""),
     "own eq": (
         "class Sly:\n    def __eq__(self, other): return True\nreturn Sly()",
