@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from llm_math_tests.exercise import Case, Mistake
 
 SECONDS = 5.0
-_MOST_NUMBERS = 300_000
+_MOST_NUMBERS = 500_000
 """A larger input would keep a student waiting while every mistake is tried on it."""
 _MOST_CALLS = 6
 """Calls of a case that are compared: more would only cost time."""
