@@ -347,6 +347,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.pluginmanager.register(_Gatherer(config), "llm_math_gatherer")
 
 
+def _spare_hypothesis(plugins: pytest.PytestPluginManager) -> None:
+    """Its plugin imports all of Hypothesis, half a second, to say that nothing used it."""
+    if "hypothesis" not in sys.modules and plugins.hasplugin(_HYPOTHESIS):
+        plugins.unregister(name=_HYPOTHESIS)
+
+
 class _Gatherer:
     """Keeps what the reports carry, decides the exit code, writes results and board."""
 
@@ -367,9 +373,7 @@ class _Gatherer:
         """Exit 0 only if everything chosen passed; write the results file."""
         if SESSION not in self._config.stash:
             return
-        if "hypothesis" not in sys.modules and self._config.pluginmanager.hasplugin(_HYPOTHESIS):
-            # At the end it imports all of Hypothesis, half a second, to say that nothing used it.
-            self._config.pluginmanager.unregister(name=_HYPOTHESIS)
+        _spare_hypothesis(self._config.pluginmanager)
         ours = session_of(self._config)
         nothing = not ours.outcomes and not self._runs_no_checks()
         if session.exitstatus == pytest.ExitCode.OK and (nothing or not ours.all_passed):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.in_process import InProcess
+from llm_math_tests.checks.compare import alike
 from llm_math_tests.checks.wrong import Wrong
+from llm_math_tests.diagnosis import known
+from llm_math_tests.diagnosis.evidence import TooLong
 from llm_math_tests.diagnosis.patterns import pattern_of
 from llm_math_tests.diagnosis.patterns.exceptions import meaning_of
 from llm_math_tests.exercises import exercise
@@ -234,3 +238,25 @@ def test_nothing_is_said_of_a_right_answer(name):
         engine = Engine(Solution("reference", answer.where.root), answer.room)
         entry.checks[0].run(answer, case.make(engine.rng(entry, entry.checks[0], case)))
         assert pattern_of(answer) == ""
+
+
+def test_an_answer_that_took_too_long_twice_is_not_tried_again(monkeypatch):
+    asked = []
+
+    def endless(*anything):
+        asked.append(1)
+        raise TooLong
+
+    monkeypatch.setattr(known, "_explanations", endless)
+    answer = reference_answer(exercise("softmax"))
+    check = answer.exercise.checks[0]
+    for case in check.cases:
+        assert known.what_they_did(answer, check, case, dict, None) == ()
+    assert len(check.cases) > 2
+    assert len(asked) == 2
+
+
+def test_a_tenth_is_no_rounding_of_float16():
+    have, want = np.array([1.1, 2.0], np.longdouble), np.array([1.0, 2.0], np.longdouble)
+    assert alike(have, want, "float16").tolist() == [False, True]
+    assert alike(want * np.nan, want * np.nan, "float16").all()

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from llm_math_tests import mistakes
 from llm_math_tests.answers.answer import parameters_of, request_for
 from llm_math_tests.answers.door import Reply, Request
 from llm_math_tests.answers.values import Bfloat16, Blocks, Value, arrays_in, dtype_name, plain
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
     from llm_math_tests.answers.answer import Answer
     from llm_math_tests.exercise import Case, Mistake
 
-SECONDS = 5.0
+_SECONDS = 5.0
 _MOST_NUMBERS = 500_000
 """A larger input would keep a student waiting while every mistake is tried on it."""
 _MOST_CALLS = 6
 """Calls of a case that are compared: more would only cost time."""
 _FEW_NUMBERS = 4_000
+_MOST_LATE = 2
 _MOST_CASES = 30
 _TWO_DIGITS = 0.01
 _ROUNDINGS = 16
@@ -44,11 +46,20 @@ _until: ContextVar[float] = ContextVar("until", default=math.inf)
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Hold what is asked inside to a time; :class:`TooLong` when it is over."""
+def within(seconds: float, answer: Answer) -> Iterator[None]:
+    """Hold what is asked inside to a time; :class:`TooLong` when it is over.
+
+    An answer for which time ran out before is not tried with case after case.
+    """
+    kept = kept_of(answer)
     token = _until.set(min(_until.get(), time.monotonic() + seconds))
     try:
+        if kept.late >= _MOST_LATE:
+            raise TooLong
         yield
+    except TooLong:
+        kept.late += 1
+        raise
     finally:
         _until.reset(token)
 
@@ -57,7 +68,7 @@ def _left() -> float:
     left = _until.get() - time.monotonic()
     if left <= 0:
         raise TooLong
-    return min(left, SECONDS)
+    return min(left, _SECONDS)
 
 
 Asked = tuple[Request, Reply]
@@ -78,6 +89,8 @@ class Evidence:
     """Whether a mistake explains that much of them, in that way."""
     named: list[Mistake] = field(default_factory=list)
     """Those that explained a case alone."""
+    late: int = 0
+    """How often time ran out."""
 
 
 _KEPT: WeakKeyDictionary[Answer, Evidence] = WeakKeyDictionary()
@@ -86,6 +99,21 @@ _KEPT: WeakKeyDictionary[Answer, Evidence] = WeakKeyDictionary()
 def kept_of(answer: Answer) -> Evidence:
     """What is known of an answer so far."""
     return _KEPT.setdefault(answer, Evidence())
+
+
+def ours(answer: Answer) -> Answer:
+    """Our own answer, which is asked the same: what is right in CuPy is so in NumPy."""
+    return mistakes.reference_answer(answer.exercise, spoken(answer))
+
+
+def spoken(answer: Answer) -> str:
+    """The track whose references and mistakes are set against an answer."""
+    return "torch" if answer.track == "torch" else "numpy"
+
+
+def asked_aside(answer: Answer, request: Request) -> Reply:
+    """What the answer gives for one call more, while there is time."""
+    return answer.ask_aside(request, _left())
 
 
 def of_the_case(answer: Answer) -> list[Asked]:
@@ -146,7 +174,7 @@ def _asked(answer: Answer, cases: Iterator[Case], most: int = _MOST_NUMBERS) -> 
         request = request_for(answer.exercise, answer.track, inputs)
         if _size(request) > most:
             continue
-        reply = answer.ask_aside(request, _left())
+        reply = asked_aside(answer, request)
         if _can_be_repeated(answer, request, reply):
             yield request, reply
         if reply.ended == "timeout":

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llm_math_tests import mistakes
 from llm_math_tests.answers.values import Value, is_array, plain, spelled
 from llm_math_tests.checks.wrong import Wrong
-from llm_math_tests.diagnosis.evidence import of_the_case, repeated
+from llm_math_tests.diagnosis.evidence import of_the_case, ours, repeated
 
 if TYPE_CHECKING:
     from llm_math_tests.answers.answer import Answer
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 def of_another_form(answer: Answer) -> Wrong | None:
     """The first result of the case that has not even the form of a right one, if any."""
-    right = mistakes.reference_answer(answer.exercise)
+    right = ours(answer)
     for request, reply in of_the_case(answer):
         if reply.ended == "returned":
             wanted = repeated(right, request)

@@ -22,10 +22,12 @@ from llm_math_tests.diagnosis.evidence import (
     more,
     of_the_case,
     ordinary,
+    ours,
     repeated,
     rights,
     roughly_same,
     same,
+    spoken,
     within,
 )
 from llm_math_tests.exercises import exercise as exercise_called
@@ -58,7 +60,7 @@ def what_they_did(
     ``failed`` is None where the answer raised.
     """
     try:
-        with within(_SECONDS):
+        with within(_SECONDS, answer):
             return _explanations(answer, check, case, remake, failed)
     except TooLong:
         return ()
@@ -70,8 +72,7 @@ def _explanations(
     asked = of_the_case(answer)
     if not asked:
         return ()
-    exercise, spoken = answer.exercise, _spoken(answer)
-    right = mistakes.reference_answer(exercise, spoken)
+    exercise, track, right = answer.exercise, spoken(answer), ours(answer)
     values_are_right = _explains(right, asked)
     if values_are_right and failed is None:
         return ()  # ours raises as well: nothing is wrong with that
@@ -85,17 +86,17 @@ def _explanations(
     if values_are_right:
         # What is wrong is no value: memory, calls, a warning. The check itself can tell,
         # and a mistake that any exercise can have shows in a check of its own.
-        known = tuple(m for m in exercise.mistakes if m.track == spoken)
+        known = tuple(m for m in exercise.mistakes if m.track == track)
     elif failed is None:
         # What is seen to happen needs its own evidence, not just an exception of that class.
         known = tuple(m for m in known if m.name not in EVIDENT)
-    elif spoken != "numpy" and (
+    elif track != "numpy" and (
         any(_only_gradients_differ(right, one) for one in asked)
         or _explains(mistakes.reference_answer(exercise), asked)
     ):
         # Of gradients, and of what the libraries do differently, another library says nothing.
-        known = tuple(m for m in known if m.track == spoken)
-    suspects = {m: mistakes.answer_with(exercise, m) for m in known if m.track in ("numpy", spoken)}
+        known = tuple(m for m in known if m.track == track)
+    suspects = {m: mistakes.answer_with(exercise, m) for m in known if m.track in ("numpy", track)}
     if not (values_are_right and any(request.measure_memory for request, _ in asked)):
         # Of an exception the class is style: on which inputs it comes is asked below.
         raised = failed is None
@@ -127,11 +128,6 @@ def sentence(found: tuple[Mistake, ...]) -> str:
     if len(said) < 2:
         return "".join(said)
     return "one of these, which your results cannot tell apart: " + "; or ".join(said)
-
-
-def _spoken(answer: Answer) -> str:
-    """The track whose references are asked: what is wrong in CuPy is so in NumPy."""
-    return "torch" if answer.track == "torch" else "numpy"
 
 
 def _kept(

@@ -48,14 +48,13 @@ _DETECTORS = (
 
 _NEARLY_RIGHT = (precision.digits_lost,)
 
-
 _SECONDS = 0.7
 
 
 def pattern_of(answer: Answer) -> str:
     """A sentence that is true of what came in a failed case; empty if none stands out."""
     try:
-        with within(_SECONDS), np.errstate(all="ignore"), warnings.catch_warnings():
+        with within(_SECONDS, answer), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of ours: a student's are kept where they arise
             return _pattern(answer)
     except TooLong:
@@ -99,7 +98,9 @@ def _of_values(answer: Answer, failed: list[Pair]) -> str:
     count = parts_of(failed)
     if not sentence or count == len(wrong) or count == 1:
         return sentence
-    names = [_ORDINALS[part] for part in sorted(wrong) if part < len(_ORDINALS)]
+    if max(wrong) >= len(_ORDINALS):
+        return ""
+    names = [_ORDINALS[part] for part in sorted(wrong)]
     return f"in the {' and the '.join(names)} of the {count} results, {sentence}"
 
 

@@ -8,11 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from llm_math_tests import mistakes
 from llm_math_tests.answers.answer import Answer, parameters_of, request_for
 from llm_math_tests.answers.door import Request
 from llm_math_tests.answers.values import Value, is_array, plain
-from llm_math_tests.diagnosis.evidence import repeated
+from llm_math_tests.diagnosis.evidence import ours, repeated
 from llm_math_tests.diagnosis.patterns.pair import Pair, arguments_of, pairs_of
 
 _MOST_TURNED = 5_000
@@ -23,17 +22,14 @@ def _gives(answer: Answer, pair: Pair, arguments: dict[str, Value]) -> bool:
     """Whether ours, asked with other arguments, gives what came."""
     if pair.request.cotangents is not None:
         return False
-    right = mistakes.reference_answer(
-        answer.exercise, "torch" if answer.track == "torch" else "numpy"
-    )
     other = request_for(answer.exercise, answer.track, arguments)
     asked: Request = replace(pair.request, args=other.args, kwargs=other.kwargs)
-    reply = repeated(right, asked)
+    reply = repeated(ours(answer), asked)
     if reply.ended != "returned":
         return False
     found = pairs_of(answer, [(pair.request, reply)])
-    ours = next((one for one in found if one.part == pair.part), None)
-    return ours is not None and pair.near(ours.have)
+    theirs = next((one for one in found if one.part == pair.part), None)
+    return theirs is not None and pair.near(theirs.have)
 
 
 def argument_left_out(answer: Answer, pairs: list[Pair]) -> str:

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from llm_math_tests import mistakes
 from llm_math_tests.answers.answer import Answer
 from llm_math_tests.answers.door import Request
 from llm_math_tests.answers.values import Value, arrays_in, plain
 from llm_math_tests.diagnosis.evidence import (
-    SECONDS,
     Asked,
+    asked_aside,
     more,
     of_the_case,
     ordinary,
+    ours,
     repeated,
     same,
 )
@@ -62,9 +62,7 @@ def right_only_for(answer: Answer) -> str:
 
 
 def _judged(answer: Answer) -> list[_Judged]:
-    right = mistakes.reference_answer(
-        answer.exercise, "torch" if answer.track == "torch" else "numpy"
-    )
+    right = ours(answer)
     judged = []
     asked = [*of_the_case(answer), *ordinary(answer), *more(answer)]
     for request, reply in [*asked, *_made_square(answer, ordinary(answer))]:
@@ -86,7 +84,7 @@ def _made_square(answer: Answer, asked: list[Asked]) -> Iterator[Asked]:
             long, short = max(one, other), min(one, other)
             if short >= 2 and long > short:
                 cut = replace(request, args=tuple(_cut(v, long, short) for v in request.args))
-                reply = answer.ask_aside(cut, SECONDS)
+                reply = asked_aside(answer, cut)
                 if reply.ended in ("returned", "raised"):
                     yield cut, reply
 

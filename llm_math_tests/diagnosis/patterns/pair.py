@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llm_math_tests import mistakes
 from llm_math_tests.answers.answer import Answer, parameters_of
 from llm_math_tests.answers.door import Reply, Request
 from llm_math_tests.answers.values import Value, dtype_name, is_array, plain
-from llm_math_tests.checks.compare import agree
-from llm_math_tests.checks.truth import eps, extended
-from llm_math_tests.diagnosis.evidence import Asked, coarsest, repeated
+from llm_math_tests.checks.compare import agree, alike
+from llm_math_tests.checks.truth import extended
+from llm_math_tests.diagnosis.evidence import Asked, coarsest, ours, repeated
 
 _FIVE_DIGITS = 1e-5
 FEWEST = 4
@@ -52,14 +51,7 @@ class Pair:
     @property
     def bad(self) -> np.ndarray:
         """Where they differ by more than rounding (same shapes only)."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            finite = np.isfinite(self.want)
-            size = float(np.abs(self.want[finite]).max(initial=0.0))
-            limit = 256 * eps(self.coarse) * (np.abs(self.want) + 0.01 * size)
-            close = np.abs(self.have - self.want) <= limit
-        close |= (self.have == self.want) | (np.isnan(self.have) & np.isnan(self.want))
-        wrong: np.ndarray = ~close
-        return wrong
+        return ~alike(self.have, self.want, self.coarse)
 
 
 def _close(have: np.ndarray, other: np.ndarray) -> bool:
@@ -75,9 +67,7 @@ def _close(have: np.ndarray, other: np.ndarray) -> bool:
 
 def pairs_of(answer: Answer, asked: list[Asked]) -> list[Pair]:
     """The arrays of some calls, each beside ours; empty where the forms do not match."""
-    right = mistakes.reference_answer(
-        answer.exercise, "torch" if answer.track == "torch" else "numpy"
-    )
+    right = ours(answer)
     found = []
     for request, reply in asked:
         wanted = repeated(right, request)
