@@ -265,7 +265,7 @@ def test_a_slow_answer_is_asked_once(tmp_path, monkeypatch):
 
 def test_what_an_answer_prints_and_where_it_stops_is_kept_quiet(tmp_path, capsys):
     text = WELL_UP_TO_50.format(
-        does="print('here'); breakpoint(); logits = logits + 0 * abs(logits).max() ** 12"
+        does="print('here'); breakpoint(); logits = logits + 0 * (abs(logits) ** 12).max()"
     )
     engine, answer = made(tmp_path, "softmax", text)
     assert shown(engine, answer, "survives_large_scores")
